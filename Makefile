@@ -1,0 +1,44 @@
+# Everything a newcomer and the gate run. Only Python >= 3.11, pip and make are needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test check format lint types imports docs coverage bench lock clean
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: install            ## the whole job on the bundled archive, offline
+	$(BIN)/thesis demo
+
+test: install            ## every test, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: install           ## the gate: format, lint, types, imports, docs, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.docs --check
+	$(MAKE) test
+
+format: install          ## write the formatting and the generated parts of the README
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tests.docs
+
+bench: install           ## what must be fast, against what users would pick instead
+	$(BIN)/python -m benchmarks
+
+lock:                    ## pin anew: names, versions and hashes, and nothing of where they came from
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage
