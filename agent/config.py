@@ -1,0 +1,204 @@
+"""config.toml as one frozen tree. Loaded once, in cli; below it travels as values.
+
+Must not read the clock, open the store or import anything slow.
+"""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from agent.errors import ConfigError
+
+FILE_NAME = "config.toml"
+
+
+class Section(BaseModel):
+    """A table of config.toml: frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ThesisSection(Section):
+    """Which thesis is watched."""
+
+    file: str = "nvda_short_case"
+
+
+class DataSection(Section):
+    """Where state lives."""
+
+    folder: Path = Path("data")
+
+
+class EmbeddingSection(Section):
+    """How texts become vectors; `timeout` in seconds."""
+
+    kind: Literal["static", "openai"] = "static"
+    model: str = "text-embedding-3-small"
+    base_url: str = ""
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+
+
+class JudgeSection(Section):
+    """How items are judged; both numbers are probabilities."""
+
+    kind: Literal["local"] = "local"
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    margin: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
+
+
+class EventsSection(Section):
+    """When two items are the same happening."""
+
+    window_days: Annotated[int, Field(ge=1, le=30)] = 7
+    likeness: Annotated[float, Field(ge=0, le=1)] = 0.60
+
+
+class ReliabilitySection(Section):
+    """What a publisher's word is worth, 0.3 to 1 (DESIGN section 6)."""
+
+    default: Annotated[float, Field(ge=0.3, le=1)] = 0.6
+    publishers: dict[str, Annotated[float, Field(ge=0.3, le=1)]] = {}
+
+
+class HttpSection(Section):
+    """How sources are fetched; `timeout` in seconds, `max_bytes` after decompression."""
+
+    user_agent: str = "thesiswatch/0.1 (+mailto:you@example.com)"
+    timeout: Annotated[float, Field(gt=0)] = 20.0
+    max_bytes: Annotated[int, Field(gt=0)] = 5_000_000
+    allow_private: tuple[str, ...] = ()
+
+
+class SourceSection(Section):
+    """One place items come from."""
+
+    name: Annotated[str, Field(min_length=1)]
+    kind: Literal["feed", "file"]
+    url: str = ""
+    path: Path | None = None
+    publisher: str = ""
+
+    @model_validator(mode="after")
+    def has_an_address(self) -> Self:
+        """A feed needs `url`, a file needs `path`."""
+        if self.kind == "feed" and not self.url:
+            raise ValueError(f"source {self.name!r} is a feed and needs a url")
+        if self.kind == "file" and self.path is None:
+            raise ValueError(f"source {self.name!r} is a file and needs a path")
+        return self
+
+
+class Config(Section):
+    """The whole of config.toml; `folder` is where it was read from."""
+
+    thesis: ThesisSection = ThesisSection()
+    data: DataSection = DataSection()
+    embedding: EmbeddingSection = EmbeddingSection()
+    judge: JudgeSection = JudgeSection()
+    events: EventsSection = EventsSection()
+    reliability: ReliabilitySection = ReliabilitySection()
+    http: HttpSection = HttpSection()
+    sources: tuple[SourceSection, ...] = ()
+    folder: Path = Field(default=Path(), exclude=True)
+    openai_api_key: SecretStr | None = Field(default=None, exclude=True)
+
+    @model_validator(mode="after")
+    def names_are_unique(self) -> Self:
+        """Two sources may not share a name: their state would be mixed up."""
+        names = [source.name for source in self.sources]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two sources are called {name!r}")
+        return self
+
+    @property
+    def data_folder(self) -> Path:
+        """Absolute path of the data folder."""
+        return (self.folder / self.data.folder).resolve()
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the file, made absolute from the file's folder."""
+        return (self.folder / path).resolve()
+
+
+def load(path: Path) -> Config:
+    """Read `path`; raises ConfigError naming the key and the nearest known one."""
+    text = _read(path)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line") from error
+    return parse(raw, path)
+
+
+def parse(raw: dict[str, Any], path: Path) -> Config:
+    """Turn the tables of `path` into a Config, adding what the environment holds."""
+    reserved = {"folder", "openai_api_key"} & raw.keys()
+    if reserved:
+        raise ConfigError(
+            f"{path}: {sorted(reserved)[0]!r} may not be set here",
+            "Secrets are read from the environment, paths from [data] folder",
+        )
+    folder = path.resolve().parent
+    _read_dotenv(folder / ".env")
+    try:
+        return Config(**raw, folder=folder, openai_api_key=os.environ.get("OPENAI_API_KEY") or None)
+    except ValidationError as error:
+        raise _explain(error, path) from error
+
+
+def default_text() -> str:
+    """The commented config.toml that ships with the program."""
+    here = Path(__file__).parent
+    for candidate in (here / FILE_NAME, here.parent / FILE_NAME):
+        if candidate.is_file():
+            return candidate.read_text(encoding="utf-8")
+    raise ConfigError("the bundled config.toml is missing", "Reinstall thesiswatch")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no {path}",
+            "Run `thesis init` to write one, or name yours with --config",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Check the file") from error
+
+
+def _read_dotenv(path: Path) -> None:
+    if path.is_file():
+        from dotenv import load_dotenv
+
+        load_dotenv(path, override=False)
+
+
+def _explain(error: ValidationError, path: Path) -> ConfigError:
+    first = error.errors()[0]
+    keys = [str(part) for part in first["loc"]]
+    name = ".".join(keys)
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(keys[-1], _known(keys[:-1]), n=1, cutoff=0.0)
+        hint = f"Did you mean {near[0]!r}?" if near else "Delete it"
+        return ConfigError(f"{path}: unknown key {name!r}", hint)
+    place = f"{path}: {name}" if name else str(path)
+    return ConfigError(f"{place}: {first['msg'].lower()}", "Correct that value")
+
+
+def _known(parents: list[str]) -> list[str]:
+    """Names a table may hold, found by walking the models along `parents`."""
+    model: type[BaseModel] = Config
+    for part in parents:
+        if part.isdigit():
+            continue
+        inner = model.model_fields[part].annotation
+        model = SourceSection if part == "sources" else inner  # type: ignore[assignment]
+    hidden = {name for name, field in model.model_fields.items() if field.exclude}
+    return [name for name in model.model_fields if name not in hidden]
