@@ -1,0 +1,291 @@
+"""A thesis file as frozen values, checked on load.
+
+A thesis is data: another essay is another file, and nothing about Nvidia is written in Python.
+Must not import anything slow, read the clock or touch the store.
+"""
+
+import hashlib
+import re
+import tomllib
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.errors import ThesisFileError
+
+BUNDLED = Path(__file__).parent.parent / "prompts" / "theses"
+THESIS_FILE = "thesis.toml"
+EXEMPLARS = "exemplars"
+
+Effect = Literal["supports", "weakens"]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class Part(BaseModel):
+    """Anything a thesis file holds: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pillar(Part):
+    """A group of categories."""
+
+    id: Identifier
+    name: str
+    description: str
+
+
+class Category(Part):
+    """A front of the thesis; `supports` and `weakens` are example lines of either side."""
+
+    id: Identifier
+    pillar: str
+    name: str
+    description: str
+    weight: Annotated[float, Field(gt=0)]
+    supports: Annotated[tuple[str, ...], Field(min_length=1)]
+    weakens: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Entity(Part):
+    """Something with a name that items mention; its own `domains` give self-reports away."""
+
+    id: Identifier
+    name: str
+    aliases: tuple[str, ...] = ()
+    aliases_zh: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    cik: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every string the entity goes by, its name first."""
+        return (self.name, *self.aliases, *self.aliases_zh)
+
+
+class Claim(Part):
+    """One sentence of the essay in our words, with the figure it rests on."""
+
+    id: Identifier
+    category: str
+    text: str
+    figure: str
+
+
+class Kpi(Part):
+    """A figure from a filing that the thesis turns on."""
+
+    id: Identifier
+    entity: str
+    name: str
+    unit: Literal["USD", "percent", "days"]
+    frequency: Literal["quarter", "year"]
+    description: str
+
+
+class Falsifier(Part):
+    """A dated, typed condition; `effect` is what its coming true does to the thesis."""
+
+    id: Identifier
+    category: str
+    text: str
+    kind: Literal["kpi", "event"]
+    effect: Effect
+    by: date
+    kpi: str | None = None
+    comparison: Literal["<", "<=", ">", ">="] | None = None
+    threshold: float | None = None
+
+
+class Thesis(Part):
+    """A whole thesis file. `version` is the hash of its bytes, `path` where they were."""
+
+    id: Identifier
+    title: str
+    author: str
+    date: date
+    url: str
+    summary: str
+    prior: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    subject: str
+    pillars: Annotated[tuple[Pillar, ...], Field(min_length=1)]
+    categories: Annotated[tuple[Category, ...], Field(min_length=1)]
+    entities: tuple[Entity, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
+    falsifiers: tuple[Falsifier, ...] = ()
+    version: str = Field(default="", exclude=True)
+    text: str = Field(default="", exclude=True)
+    path: Path = Field(default=Path(), exclude=True)
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """omega_c: the categories' weights, summing to 1."""
+        total = sum(category.weight for category in self.categories)
+        return {category.id: category.weight / total for category in self.categories}
+
+    @cached_property
+    def pillar_of(self) -> dict[str, str]:
+        """Category id to pillar id."""
+        return {category.id: category.pillar for category in self.categories}
+
+    @property
+    def exemplars(self) -> tuple[Path, ...]:
+        """The judge's exemplar files, beside the thesis file, in name order."""
+        return tuple(sorted((self.path.parent / EXEMPLARS).glob("*.jsonl")))
+
+
+def find(name: str, folder: Path) -> Path:
+    """The file meant by `thesis.file`: a bundled thesis' name, or a path from `folder`."""
+    bundled = BUNDLED / name / THESIS_FILE
+    own = folder / name
+    if own.is_file():
+        return own
+    if re.fullmatch(r"\w+", name) and bundled.is_file():
+        return bundled
+    known = ", ".join(sorted(path.parent.name for path in BUNDLED.glob(f"*/{THESIS_FILE}")))
+    raise ThesisFileError(
+        own, None, "there is no such thesis file", f"Bundled ones: {known}; or give a path"
+    )
+
+
+def load(path: Path) -> Thesis:
+    """Read and check a thesis file; raises ThesisFileError with the line at fault."""
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ThesisFileError(path, None, f"cannot be read: {error}", "Check the file") from error
+    version = hashlib.sha256(data).hexdigest()[:12]
+    return parse(text, path=path, version=version)
+
+
+def parse(text: str, *, path: Path = Path("thesis.toml"), version: str = "") -> Thesis:
+    """Check the text of a thesis file; `path` is only for messages and exemplars."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise ThesisFileError(
+            path, int(line[1]) if line else None, f"not valid TOML: {error}", "Correct that line"
+        ) from error
+    try:
+        thesis = Thesis(
+            **{**raw, "version": version, "text": text, "path": path},
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _fault(text, path, first["loc"], first["msg"].lower()) from error
+    for loc, message in _dangling(thesis):
+        raise _fault(text, path, loc, message)
+    return thesis
+
+
+Location = tuple[int | str, ...]
+
+
+def _dangling(thesis: Thesis) -> list[tuple[Location, str]]:
+    """Every reference to an id that is not there, and every name given twice."""
+    categories = [category.id for category in thesis.categories]
+    entities = [entity.id for entity in thesis.entities]
+    faults = [*_repeated_ids(thesis), *_repeated_aliases(thesis)]
+    wanted: list[tuple[Location, str | None, list[str], str]] = [
+        (("subject",), thesis.subject, entities, "entity"),
+    ]
+    pillars = [pillar.id for pillar in thesis.pillars]
+    wanted += [
+        (("categories", i, "pillar"), category.pillar, pillars, "pillar")
+        for i, category in enumerate(thesis.categories)
+    ]
+    wanted += [
+        (("entities", i, "categories"), name, categories, "category")
+        for i, entity in enumerate(thesis.entities)
+        for name in entity.categories
+    ]
+    wanted += [
+        (("claims", i, "category"), claim.category, categories, "category")
+        for i, claim in enumerate(thesis.claims)
+    ]
+    wanted += [
+        (("kpis", i, "entity"), kpi.entity, entities, "entity") for i, kpi in enumerate(thesis.kpis)
+    ]
+    kpis = [kpi.id for kpi in thesis.kpis]
+    for i, falsifier in enumerate(thesis.falsifiers):
+        wanted.append((("falsifiers", i, "category"), falsifier.category, categories, "category"))
+        if falsifier.kind == "kpi":
+            wanted.append((("falsifiers", i, "kpi"), falsifier.kpi, kpis, "kpi"))
+            if falsifier.comparison is None or falsifier.threshold is None:
+                faults.append(
+                    (("falsifiers", i), "a kpi falsifier needs a comparison and a threshold")
+                )
+    faults += [
+        (loc, f"there is no {noun} {name!r}; known: {', '.join(known)}")
+        for loc, name, known, noun in wanted
+        if name not in known
+    ]
+    return faults
+
+
+def _repeated_ids(thesis: Thesis) -> list[tuple[Location, str]]:
+    faults: list[tuple[Location, str]] = []
+    for table in ("pillars", "categories", "entities", "claims", "kpis", "falsifiers"):
+        seen: set[str] = set()
+        for i, part in enumerate(getattr(thesis, table)):
+            if part.id in seen:
+                faults.append(((table, i, "id"), f"the id {part.id!r} is used twice in {table}"))
+            seen.add(part.id)
+    return faults
+
+
+def _repeated_aliases(thesis: Thesis) -> list[tuple[Location, str]]:
+    owners: dict[str, str] = {}
+    faults: list[tuple[Location, str]] = []
+    for i, entity in enumerate(thesis.entities):
+        for name in entity.names:
+            owner = owners.setdefault(name.casefold(), entity.id)
+            again = [other.casefold() for other in entity.names].count(name.casefold()) > 1
+            if owner != entity.id or again:
+                message = f"the alias {name!r} of {entity.id!r} already belongs to {owner!r}"
+                faults.append((("entities", i), message))
+    return faults
+
+
+def _fault(text: str, path: Path, loc: Location, message: str) -> ThesisFileError:
+    where = ".".join(str(part) for part in loc)
+    line = line_of(text, loc)
+    return ThesisFileError(path, line, f"{where}: {message}", "Correct that line and load again")
+
+
+def line_of(text: str, loc: Location) -> int | None:
+    """1-based line of a value in TOML written as tables: ("claims", 3, "category") and the like.
+
+    Falls back to the table's own line, then to None, where the key is not on a line of its own.
+    """
+    table: str | None = None
+    index = -1
+    found: int | None = None
+    counts: dict[str, int] = {}
+    wanted_table = str(loc[0]) if len(loc) > 1 else None
+    wanted_index = loc[1] if len(loc) > 1 else -1
+    key: Any = loc[-1] if len(loc) != 2 else None
+    if len(loc) > 3:
+        key = loc[2]
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\[(\w+)\]\]", line)
+        if header:
+            table = header[1]
+            index = counts[table] = counts.get(table, -1) + 1
+            if table == wanted_table and index == wanted_index:
+                found = number
+        elif (
+            key is not None
+            and table == wanted_table
+            and index == wanted_index
+            and re.match(rf"\s*{re.escape(str(key))}\s*=", line)
+        ):
+            return number
+    return found
