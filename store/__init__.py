@@ -1,0 +1,1 @@
+"""The data folder: SQLite is the truth, Chroma an index of it. Sessions stay in this package."""

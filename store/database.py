@@ -1,0 +1,152 @@
+"""Engine, transactions, pragmas, the writer's lock, and SQLite's errors in our own words."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from agent.errors import StoreBusy, StoreError
+from store import migrations
+
+FILE_NAME = "thesiswatch.sqlite3"
+LOCK_NAME = "writer.lock"
+BUSY_SECONDS = 5.0
+
+
+class Database:
+    """The SQLite file of one data folder, at the newest schema."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self.folder = folder
+        self._engine = engine
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: all of it or nothing of it."""
+        with translated(self.folder), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view of the last committed state."""
+        with translated(self.folder), self._engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._engine.dispose()
+
+
+def open_database(folder: Path) -> Database:
+    """Open (making or upgrading it as needed) the database in `folder`."""
+    with translated(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        engine = _engine(folder / FILE_NAME)
+        migrations.upgrade(engine)
+    return Database(folder, engine)
+
+
+def exists(folder: Path) -> bool:
+    """Whether there is a database to read in `folder`."""
+    return (folder / FILE_NAME).is_file()
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Hold the folder's only right to write; the system frees it if the process dies.
+
+    Raises StoreBusy, naming the process that holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path = folder / LOCK_NAME
+    with translated(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StoreBusy(
+                f"another thesis process ({_holder(folder)}) is writing to {folder}",
+                "Wait for it to finish, or stop it, and run again",
+            ) from error
+        (folder / f"{LOCK_NAME}.pid").write_text(str(_own_pid()), encoding="utf-8")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def translated(folder: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system say into StoreError, naming the folder."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _explain(str(getattr(error, "orig", error)), folder) from error
+    except OSError as error:
+        raise _explain(error.strerror or str(error), folder) from error
+
+
+def _explain(reason: str, folder: Path) -> StoreError:
+    low = reason.lower()
+    if "locked" in low or "busy" in low:
+        return StoreBusy(
+            f"the database in {folder} is locked by another program",
+            "Nothing was lost: close that program and run again",
+        )
+    if "full" in low or "no space" in low:
+        return StoreError(
+            f"the disk of {folder} is full",
+            "Nothing was lost: free some space and run again, it goes on where it stopped",
+        )
+    if "readonly" in low or "read-only" in low or "denied" in low or "unable to open" in low:
+        return StoreError(
+            f"the data folder {folder} cannot be written ({reason})",
+            "Make it writable, or set [data] folder to one that is",
+        )
+    if "malformed" in low or "not a database" in low:
+        return StoreError(
+            f"the database in {folder} is damaged ({reason})", "Restore it from a backup"
+        )
+    return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # transactions are ours to begin: see _begin
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-32000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _holder(folder: Path) -> str:
+    try:
+        return "pid " + (folder / f"{LOCK_NAME}.pid").read_text(encoding="utf-8")
+    except OSError:
+        return "pid unknown"
+
+
+def _own_pid() -> int:
+    import os
+
+    return os.getpid()

@@ -1,0 +1,227 @@
+"""Items, their vectors and how far each has come."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+
+from store.models import Embedding, IndexOutbox, Item, ItemState, Verdict
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+_ITEM = Item.__table__  # type: ignore[attr-defined]
+_EMBEDDING = Embedding.__table__  # type: ignore[attr-defined]
+_VERDICT = Verdict.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is already stored under an id."""
+
+    number: int
+    title: str
+    canonical_url: str | None
+    dated: bool
+
+
+def known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
+    """Those of `ids` that are stored."""
+    columns = (_ITEM.c.id, _ITEM.c.number, _ITEM.c.title, _ITEM.c.canonical_url)
+    found: dict[str, Known] = {}
+    for chunk in _chunks(list(ids), 500):
+        query = select(*columns, _ITEM.c.published_at.is_not(None)).where(_ITEM.c.id.in_(chunk))
+        for id_, number, title, url, dated in connection.execute(query):
+            found[id_] = Known(number, title, url, bool(dated))
+    return found
+
+
+def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store new items, given as column values."""
+    if rows:
+        connection.execute(insert(_ITEM), list(rows))
+
+
+def give_date(connection: Connection, number: int, published_at: datetime) -> None:
+    """An undated item turned up with its date: it may count from now on."""
+    query = (
+        update(_ITEM)
+        .where(_ITEM.c.number == number, _ITEM.c.published_at.is_(None))
+        .values(
+            published_at=published_at,
+            state=text("CASE WHEN state='scored' THEN 'judged' ELSE state END"),
+        )
+    )
+    connection.execute(query)
+
+
+def waiting(connection: Connection, state: ItemState, until: datetime, limit: int) -> list[Any]:
+    """The first `limit` items in `state` first seen by `until`, in the order they were seen."""
+    query = (
+        select(_ITEM)
+        .where(_ITEM.c.state == state, _ITEM.c.first_seen_at <= until)
+        .order_by(_ITEM.c.first_seen_at, _ITEM.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def advance(connection: Connection, numbers: Sequence[int], state: ItemState) -> None:
+    """Mark items as having come as far as `state`."""
+    query = update(_ITEM).where(_ITEM.c.number == bindparam("n")).values(state=str(state))
+    if numbers:
+        connection.execute(query, [{"n": number} for number in numbers])
+
+
+def quarantine(connection: Connection, number: int, reason: str) -> None:
+    """Take an item out of the pass, with the reason on its row."""
+    connection.execute(
+        update(_ITEM)
+        .where(_ITEM.c.number == number)
+        .values(state=ItemState.QUARANTINED, state_reason=reason)
+    )
+
+
+def add_vectors(connection: Connection, numbers: Sequence[int], vectors: Vectors) -> None:
+    """Store vectors (n, d) and put them in the index's outbox, in the caller's transaction."""
+    rows = [
+        {"item_number": number, "vector": vector.tobytes()}
+        for number, vector in zip(numbers, vectors, strict=True)
+    ]
+    if rows:
+        connection.execute(insert(_EMBEDDING), rows)
+        outbox = IndexOutbox.__table__  # type: ignore[attr-defined]
+        connection.execute(insert(outbox), [{"item_number": number} for number in numbers])
+
+
+def vectors_of(connection: Connection, numbers: Sequence[int]) -> Vectors:
+    """Vectors (n, d) of items, in the order asked for."""
+    found: dict[int, bytes] = {}
+    for chunk in _chunks(list(numbers), 500):
+        query = select(_EMBEDDING.c.item_number, _EMBEDDING.c.vector)
+        found.update(
+            (row[0], row[1])
+            for row in connection.execute(query.where(_EMBEDDING.c.item_number.in_(chunk)))
+        )
+    if not numbers:
+        return np.zeros((0, 0), dtype=np.float32)
+    return np.stack([np.frombuffer(found[number], dtype=np.float32) for number in numbers])
+
+
+def with_vectors(connection: Connection) -> set[int]:
+    """The numbers of all items that have a vector."""
+    return set(connection.execute(select(_EMBEDDING.c.item_number)).scalars())
+
+
+def with_text(connection: Connection) -> list[Any]:
+    """Number and text of all items that have a vector."""
+    query = select(_ITEM.c.number, _ITEM.c.title, _ITEM.c.summary, _ITEM.c.text)
+    query = query.join(_EMBEDDING, _EMBEDDING.c.item_number == _ITEM.c.number)
+    return list(connection.execute(query.order_by(_ITEM.c.number)))
+
+
+def replace_vectors(connection: Connection, numbers: Sequence[int], vectors: Vectors) -> None:
+    """Give items other vectors (n, d) than they had."""
+    query = update(_EMBEDDING).where(_EMBEDDING.c.item_number == bindparam("n"))
+    rows = [
+        {"n": number, "v": vector.tobytes()}
+        for number, vector in zip(numbers, vectors, strict=True)
+    ]
+    if rows:
+        connection.execute(query.values(vector=bindparam("v")), rows)
+
+
+def set_events(connection: Connection, placements: Sequence[Mapping[str, Any]]) -> None:
+    """Write each item's event: rows of `n`, `event`, `why`."""
+    query = (
+        update(_ITEM)
+        .where(_ITEM.c.number == bindparam("n"))
+        .values(event_id=bindparam("event"), event_reason=bindparam("why"), state=ItemState.GROUPED)
+    )
+    if placements:
+        connection.execute(query, list(placements))
+
+
+def grouped_between(connection: Connection, start: datetime, end: datetime) -> list[Any]:
+    """Items with an event, first seen in [start, end], in that order."""
+    query = (
+        select(_ITEM)
+        .where(
+            _ITEM.c.first_seen_at >= start,
+            _ITEM.c.first_seen_at <= end,
+            _ITEM.c.event_id.is_not(None),
+        )
+        .order_by(_ITEM.c.first_seen_at, _ITEM.c.id)
+    )
+    return list(connection.execute(query))
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Items per state, and how many are undated."""
+    query = select(_ITEM.c.state, func.count()).group_by(_ITEM.c.state)
+    found = {row[0]: int(row[1]) for row in connection.execute(query)}
+    undated = select(func.count()).where(_ITEM.c.published_at.is_(None))
+    return {**found, "undated": connection.execute(undated).scalar_one()}
+
+
+def by_id(connection: Connection, id_: str) -> Row[Any] | None:
+    """One item, whole."""
+    return connection.execute(select(_ITEM).where(_ITEM.c.id == id_)).first()
+
+
+def of_event(connection: Connection, event_id: str) -> list[Any]:
+    """An event's members in the order they were seen."""
+    query = (
+        select(_ITEM)
+        .where(_ITEM.c.event_id == event_id)
+        .order_by(_ITEM.c.first_seen_at, _ITEM.c.id)
+    )
+    return list(connection.execute(query))
+
+
+def listing(
+    connection: Connection,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    category: str | None = None,
+    event_id: str | None = None,
+    match: str | None = None,
+    limit: int | None = None,
+) -> list[Any]:
+    """Items newest first with the newest verdict's labels; every filter narrows.
+
+    `until` answers as the program would have then: by first-seen time.
+    """
+    newest = select(func.max(_VERDICT.c.id)).group_by(_VERDICT.c.item_number)
+    query = (
+        select(_ITEM, _VERDICT.c.labels, _VERDICT.c.p_relevant, _VERDICT.c.abstained)
+        .outerjoin(_VERDICT, (_VERDICT.c.item_number == _ITEM.c.number) & _VERDICT.c.id.in_(newest))
+        .order_by(_ITEM.c.first_seen_at.desc(), _ITEM.c.id)
+    )
+    if since is not None:
+        query = query.where(_ITEM.c.first_seen_at >= since)
+    if until is not None:
+        query = query.where(_ITEM.c.first_seen_at <= until)
+    if event_id is not None:
+        query = query.where(_ITEM.c.event_id == event_id)
+    if category is not None:
+        has = text(
+            "EXISTS (SELECT 1 FROM json_each(verdict.labels) AS label"
+            " WHERE label.value ->> 'category' = :category)"
+        )
+        query = query.where(has.bindparams(category=category))
+    if match is not None:
+        found = text("item.number IN (SELECT rowid FROM item_text WHERE item_text MATCH :match)")
+        query = query.where(found.bindparams(match=_quoted(match)))
+    return list(connection.execute(query.limit(limit)))
+
+
+def _quoted(words: str) -> str:
+    """Each word as an FTS5 string, so that no query syntax is taken from the user."""
+    return " ".join('"' + word.replace('"', '""') + '"' for word in words.split())
+
+
+def _chunks(values: list[Any], size: int) -> Iterable[list[Any]]:
+    return (values[start : start + size] for start in range(0, len(values), size))

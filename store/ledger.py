@@ -1,0 +1,126 @@
+"""The ledger: append-only rows, and the score's snapshots."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from store.models import Event, Evidence, Item, Snapshot, ThesisVersion
+
+_EVIDENCE = Evidence.__table__  # type: ignore[attr-defined]
+_ITEM = Item.__table__  # type: ignore[attr-defined]
+_EVENT = Event.__table__  # type: ignore[attr-defined]
+_SNAPSHOT = Snapshot.__table__  # type: ignore[attr-defined]
+_VERSION = ThesisVersion.__table__  # type: ignore[attr-defined]
+
+
+def append(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add ledger rows; nothing is ever changed or deleted here."""
+    if rows:
+        connection.execute(insert(_EVIDENCE), list(rows))
+
+
+def standing(connection: Connection, thesis_id: str, as_of: datetime) -> list[Any]:
+    """The rows that count at `as_of`: the latest of each event and category by then."""
+    latest = _latest(thesis_id, as_of)
+    return list(connection.execute(select(_EVIDENCE).where(_EVIDENCE.c.id.in_(latest))))
+
+
+def every(connection: Connection, thesis_id: str) -> list[Any]:
+    """The whole ledger of a thesis in the order it was recorded, restated rows included."""
+    query = select(_EVIDENCE).where(_EVIDENCE.c.thesis_id == thesis_id)
+    return list(connection.execute(query.order_by(_EVIDENCE.c.recorded_at, _EVIDENCE.c.id)))
+
+
+def with_sources(connection: Connection, thesis_id: str, as_of: datetime) -> list[Any]:
+    """The rows that count at `as_of`, beside the item that leads back to a source."""
+    query = (
+        select(
+            _EVIDENCE,
+            _ITEM.c.id.label("item_id"),
+            _ITEM.c.title,
+            _ITEM.c.url,
+            _ITEM.c.publisher,
+            _ITEM.c.published_at,
+        )
+        .join(_ITEM, _ITEM.c.number == _EVIDENCE.c.item_number)
+        .where(_EVIDENCE.c.id.in_(_latest(thesis_id, as_of)))
+    )
+    return list(connection.execute(query))
+
+
+def storylines(connection: Connection, thesis_id: str) -> list[tuple[str, datetime, str]]:
+    """(storyline, opened_at, event) of every event with evidence."""
+    query = (
+        select(_EVENT.c.storyline, _EVENT.c.opened_at, _EVENT.c.id)
+        .join(_EVIDENCE, _EVIDENCE.c.event_id == _EVENT.c.id)
+        .where(_EVIDENCE.c.thesis_id == thesis_id)
+        .distinct()
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+
+def count(connection: Connection, thesis_id: str) -> int:
+    """Ledger rows of a thesis, restated ones included."""
+    query = select(func.count()).where(_EVIDENCE.c.thesis_id == thesis_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def keep_snapshot(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Store the score of an instant; a second pass over the same instant replaces it."""
+    query = upsert(_SNAPSHOT).values(**row)
+    fresh = {name: query.excluded[name] for name in row if name not in ("thesis_id", "as_of")}
+    connection.execute(
+        query.on_conflict_do_update(index_elements=["thesis_id", "as_of"], set_=fresh)
+    )
+
+
+def snapshots(
+    connection: Connection,
+    thesis_id: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Any]:
+    """Scores over time, oldest first."""
+    query = select(_SNAPSHOT).where(_SNAPSHOT.c.thesis_id == thesis_id)
+    if since is not None:
+        query = query.where(_SNAPSHOT.c.as_of >= since)
+    if until is not None:
+        query = query.where(_SNAPSHOT.c.as_of <= until)
+    return list(connection.execute(query.order_by(_SNAPSHOT.c.as_of)))
+
+
+def snapshot_before(
+    connection: Connection, thesis_id: str, as_of: datetime | None
+) -> Row[Any] | None:
+    """The newest score kept by `as_of`, or the newest of all."""
+    query = select(_SNAPSHOT).where(_SNAPSHOT.c.thesis_id == thesis_id)
+    if as_of is not None:
+        query = query.where(_SNAPSHOT.c.as_of <= as_of)
+    return connection.execute(query.order_by(_SNAPSHOT.c.as_of.desc()).limit(1)).first()
+
+
+def thesis_text(connection: Connection, version: str) -> str | None:
+    """The thesis file that `version` stands for."""
+    return connection.execute(select(_VERSION.c.text).where(_VERSION.c.version == version)).scalar()
+
+
+def keep_thesis(
+    connection: Connection, version: str, thesis_id: str, text: str, at: datetime
+) -> None:
+    """Remember the text a version stands for."""
+    query = upsert(_VERSION).values(
+        version=version, thesis_id=thesis_id, text=text, first_used_at=at
+    )
+    connection.execute(query.on_conflict_do_nothing())
+
+
+def _latest(thesis_id: str, as_of: datetime) -> Select[tuple[int]]:
+    """Row ids: the newest of each event and category recorded by `as_of`."""
+    return (
+        select(func.max(_EVIDENCE.c.id))
+        .where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.recorded_at <= as_of)
+        .group_by(_EVIDENCE.c.event_id, _EVIDENCE.c.category)
+    )

@@ -1,0 +1,1 @@
+"""One file per schema revision, numbered; a landed one never changes."""

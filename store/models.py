@@ -1,0 +1,242 @@
+"""The tables, which are also the shared vocabulary (DESIGN section 2).
+
+Times are aware UTC inside the program and naive UTC text in SQLite; `Utc` converts at the seam.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware datetime, stored as naive UTC; a naive one is refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware in, naive UTC out."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a naive datetime was about to be stored; times are aware UTC")
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Naive UTC in, aware out."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class ItemKind(StrEnum):
+    """What an item is; decides the cap and the half-life of its evidence."""
+
+    NEWS = "news"
+    PAPER = "paper"
+    FILING = "filing"
+    RELEASE = "release"
+
+
+class ItemState(StrEnum):
+    """How far an item has come through the pass; each stage moves it one on."""
+
+    FETCHED = "fetched"
+    EMBEDDED = "embedded"
+    GROUPED = "grouped"
+    JUDGED = "judged"
+    SCORED = "scored"
+    QUARANTINED = "quarantined"
+
+
+class Stance(StrEnum):
+    """`supports` always means: makes the thesis stronger."""
+
+    SUPPORTS = "supports"
+    WEAKENS = "weakens"
+    NEUTRAL = "neutral"
+
+
+class Item(SQLModel, table=True):
+    """One article, paper, filing or release as fetched. `id` is the one given on import.
+
+    `published_at` is None for an undated item: it is kept and never scored.
+    """
+
+    __tablename__ = "item"
+    __table_args__ = (
+        Index("ix_item_state", "state", "first_seen_at", "id"),
+        Index("ix_item_first_seen", "first_seen_at", "id"),
+    )
+    number: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)
+    url: str | None = None
+    canonical_url: str | None = None
+    title: str
+    summary: str = ""
+    text: str = ""
+    published_at: datetime | None = Field(default=None, sa_type=Utc)
+    first_seen_at: datetime = Field(sa_type=Utc)
+    source: str
+    publisher: str
+    owner: str
+    lang: str = ""
+    kind: str
+    content_hash: str
+    state: str = ItemState.FETCHED
+    state_reason: str = ""
+    event_id: str | None = Field(default=None, foreign_key="event.id", index=True)
+    event_reason: str = ""
+
+
+class Embedding(SQLModel, table=True):
+    """An item's vector, float32 little-endian; the index can be rebuilt from these alone."""
+
+    __tablename__ = "embedding"
+    item_number: int = Field(primary_key=True, foreign_key="item.number")
+    vector: bytes = Field(sa_type=LargeBinary)
+
+
+class IndexOutbox(SQLModel, table=True):
+    """Vectors the index has not been given yet; written in the embedding's own transaction."""
+
+    __tablename__ = "index_outbox"
+    item_number: int = Field(primary_key=True, foreign_key="item.number")
+
+
+class Event(SQLModel, table=True):
+    """One happening; named after the item that opened it, so that a replay names it the same."""
+
+    __tablename__ = "event"
+    id: str = Field(primary_key=True)
+    title: str
+    storyline: str = Field(index=True)
+    opened_at: datetime = Field(sa_type=Utc, index=True)
+    last_at: datetime = Field(sa_type=Utc)
+
+
+class Verdict(SQLModel, table=True):
+    """What a judge said of an item, with everything needed to know who said it and of what.
+
+    `labels` is a list of {category, stance, p, severity}; empty and `abstained` are different.
+    """
+
+    __tablename__ = "verdict"
+    __table_args__ = (
+        UniqueConstraint("item_number", "judge", "model", "prompt_hash", "thesis_version"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    item_number: int = Field(foreign_key="item.number", index=True)
+    judge: str
+    model: str
+    prompt_hash: str
+    thesis_version: str
+    input_hash: str
+    relevant: bool
+    p_relevant: float
+    abstained: bool
+    reason: str = ""
+    labels: list[dict[str, Any]] = Field(sa_type=JSON)
+    recorded_at: datetime = Field(sa_type=Utc)
+
+
+class Evidence(SQLModel, table=True):
+    """A ledger row: one event on one category. Append-only; the latest row of a pair counts.
+
+    `weight` is the signed, undecayed contribution in nats: min(cap, r g stale |l|) with the sign
+    of `strength`; a retraction is a row with stance neutral and weight 0.
+    """
+
+    __tablename__ = "evidence"
+    __table_args__ = (
+        Index("ix_evidence_pair", "thesis_id", "event_id", "category", "id"),
+        Index("ix_evidence_recorded", "thesis_id", "recorded_at"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    thesis_id: str
+    thesis_version: str
+    event_id: str = Field(foreign_key="event.id")
+    category: str
+    item_number: int = Field(foreign_key="item.number")
+    verdict_id: int = Field(foreign_key="verdict.id")
+    stance: str
+    severity: int
+    strength: float
+    reliability: float
+    owners: list[str] = Field(sa_type=JSON)
+    corroboration: float
+    storyline_rank: int
+    staleness: float
+    cap: float
+    half_life_days: float
+    self_report: bool
+    weight: float
+    occurred_at: datetime = Field(sa_type=Utc)
+    recorded_at: datetime = Field(sa_type=Utc)
+    cause: str
+
+
+class Snapshot(SQLModel, table=True):
+    """The score as a pass left it; `detail` holds pillars and categories in log-odds."""
+
+    __tablename__ = "snapshot"
+    __table_args__ = (UniqueConstraint("thesis_id", "as_of"),)
+    id: int | None = Field(default=None, primary_key=True)
+    thesis_id: str
+    thesis_version: str
+    as_of: datetime = Field(sa_type=Utc)
+    score: float
+    low: float
+    high: float
+    prior: float
+    log_odds: float
+    status: str
+    events: int
+    publishers: int
+    largest_share: float
+    detail: dict[str, Any] = Field(sa_type=JSON)
+
+
+class ThesisVersion(SQLModel, table=True):
+    """The text of every thesis file a verdict or a score was made with."""
+
+    __tablename__ = "thesis_version"
+    version: str = Field(primary_key=True)
+    thesis_id: str
+    text: str
+    first_used_at: datetime = Field(sa_type=Utc)
+
+
+class SourceState(SQLModel, table=True):
+    """What we know of a source's health; a failure is a value here, not a dead run."""
+
+    __tablename__ = "source_state"
+    name: str = Field(primary_key=True)
+    etag: str = ""
+    last_modified: str = ""
+    last_attempt_at: datetime | None = Field(default=None, sa_type=Utc)
+    last_success_at: datetime | None = Field(default=None, sa_type=Utc)
+    last_item_at: datetime | None = Field(default=None, sa_type=Utc)
+    failures: int = 0
+    error: str = ""
+    items: int = 0
+
+
+class Rejected(SQLModel, table=True):
+    """Input that could not become an item, kept so that nothing is lost unseen."""
+
+    __tablename__ = "rejected"
+    digest: str = Field(primary_key=True)
+    source: str
+    line: int
+    reason: str
+    raw: str
+    rejected_at: datetime = Field(sa_type=Utc)
+
+
+class Setting(SQLModel, table=True):
+    """What the data folder remembers about itself, such as the embedder that filled it."""
+
+    __tablename__ = "setting"
+    key: str = Field(primary_key=True)
+    value: str

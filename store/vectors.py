@@ -1,0 +1,176 @@
+"""The Chroma index of items' vectors: add, search, rebuild. The only importer of chromadb.
+
+SQL holds the vectors; this folder can be deleted at any time. Measured on Chroma 1.5.9: two
+writers corrupt a folder, and a reader never sees another process's rows until it reopens with a
+cleared cache. So only the holder of the writer's lock may make an `IndexWriter`, every batch it
+adds moves a watermark file, and an `IndexReader` that sees the watermark moved opens anew.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent.errors import IndexMismatch, StoreError
+
+FOLDER = "index"
+WATERMARK = "watermark"
+COLLECTION = "items"
+LARGEST_BATCH = 5000
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class IndexWriter:
+    """Adds vectors to the index in `folder`, made by the embedder called `embedder`."""
+
+    def __init__(self, folder: Path, embedder: str) -> None:
+        self._folder = folder / FOLDER
+        self._embedder = embedder
+        self._collection: Any = None
+        self._client: Any = None
+
+    def add(self, numbers: Sequence[int], vectors: Vectors) -> None:
+        """Put items' vectors (n, d) in; one already there is replaced."""
+        if self._collection is None:
+            self._client, self._collection = _open(self._folder, self._embedder)
+        with _translated(self._folder):
+            for start in range(0, len(numbers), LARGEST_BATCH):
+                chunk = slice(start, start + LARGEST_BATCH)
+                self._collection.upsert(
+                    ids=[str(number) for number in numbers[chunk]], embeddings=vectors[chunk]
+                )
+        self._mark()
+
+    def clear(self) -> None:
+        """Start over with an empty index."""
+        self.close()
+        with _translated(self._folder):
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._client is not None:
+            _release(self._client)
+        self._client = self._collection = None
+
+    def _mark(self) -> None:
+        path = self._folder / WATERMARK
+        before = int(path.read_text(encoding="ascii")) if path.is_file() else 0
+        draft = path.with_suffix(".draft")
+        draft.write_text(str(before + 1), encoding="ascii")
+        draft.replace(path)
+
+
+class IndexReader:
+    """Searches the index in `folder` while another process may be writing it."""
+
+    def __init__(self, folder: Path, embedder: str) -> None:
+        self._folder = folder / FOLDER
+        self._embedder = embedder
+        self._seen = ""
+        self._collection: Any = None
+        self._client: Any = None
+
+    def search(self, vector: Vectors, count: int) -> list[tuple[int, float]]:
+        """(item number, cosine distance) of the `count` nearest, nearest first; approximate.
+
+        Empty when nothing has been indexed. Raises IndexMismatch when another embedder made
+        the index: distances between two models' vectors mean nothing.
+        """
+        if not self._fresh():
+            return []
+        with _translated(self._folder):
+            found = self._collection.query(
+                query_embeddings=vector.reshape(1, -1), n_results=count, include=["distances"]
+            )
+        return [
+            (int(id_), float(distance))
+            for id_, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
+
+    def count(self) -> int:
+        """How many items are indexed."""
+        return int(self._collection.count()) if self._fresh() else 0
+
+    def numbers(self) -> set[int]:
+        """The item numbers that are indexed."""
+        if not self._fresh():
+            return set()
+        with _translated(self._folder):
+            return {int(id_) for id_ in self._collection.get(include=[])["ids"]}
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._client is not None:
+            _release(self._client)
+        self._client = self._collection = None
+
+    def _fresh(self) -> bool:
+        """Reopen if the writer has been here since; False when there is no index yet."""
+        path = self._folder / WATERMARK
+        if not path.is_file():
+            return False
+        mark = path.read_text(encoding="ascii")
+        if mark != self._seen or self._collection is None:
+            self.close()
+            self._client, self._collection = _open(self._folder, self._embedder)
+            self._seen = mark
+        return True
+
+
+def _open(folder: Path, embedder: str) -> tuple[Any, Any]:
+    with _translated(folder):
+        import chromadb
+        from chromadb.config import Settings
+
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        client = chromadb.PersistentClient(
+            path=str(folder), settings=Settings(anonymized_telemetry=False)
+        )
+        collection = client.get_or_create_collection(
+            COLLECTION,
+            metadata={"embedder": embedder},
+            configuration={"hnsw": {"space": "cosine"}},
+            embedding_function=None,
+        )
+    made_by = (collection.metadata or {}).get("embedder")
+    if made_by != embedder:
+        _release(client)
+        raise IndexMismatch(
+            f"the index in {folder} was made by {made_by!r}, the configured embedder is "
+            f"{embedder!r}",
+            "Set [embedding] back, or run `thesis index rebuild`",
+        )
+    return client, collection
+
+
+def _release(client: Any) -> None:
+    """Close first, then clear: the other order leaves the native index allocated."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    client.close()
+    SharedSystemClient.clear_system_cache()
+
+
+class _translated:
+    """Chroma's errors, which have no common shape, as StoreError naming the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, StoreError):
+            return
+        module = type(error).__module__ or ""
+        if isinstance(error, (OSError, ValueError, RuntimeError)) or "chroma" in module:
+            raise StoreError(
+                f"the vector index in {self._folder} failed: {error}",
+                "Nothing is lost, SQL has every vector: free disk space if it is full, then run "
+                "`thesis index rebuild`",
+            ) from error
