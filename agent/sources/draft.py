@@ -1,0 +1,135 @@
+"""An item as a source delivered it, checked (DESIGN section 4), before it is stored."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+LONGEST_TITLE = 1_000
+LONGEST_TEXT = 200_000
+KINDS = ("news", "paper", "filing", "release")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SPACE = re.compile(r"\s+")
+_MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One item. `published` is None when the source gave no date that can be read."""
+
+    id: str
+    url: str | None
+    title: str
+    summary: str
+    text: str
+    published: datetime | None
+    fetched: datetime | None
+    publisher: str
+    lang: str
+    kind: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What could not be taken: where it stood, why, what it was, and what to do."""
+
+    line: int
+    reason: str
+    way_out: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one look at a source brought. Empty drafts mean: nothing new.
+
+    `unchanged` when the server said so; the marks are for the next conditional request.
+    """
+
+    drafts: tuple[Draft, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    etag: str = ""
+    last_modified: str = ""
+    unchanged: bool = field(default=False)
+
+
+class _Line(BaseModel):
+    """The item JSONL contract; unknown keys are let pass, as feeds and archives carry many."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+    id: str | None = None
+    url: str | None = None
+    title: str
+    summary: str | None = None
+    text: str | None = None
+    published: str | None = None
+    fetched: str | None = None
+    source: str | None = None
+    publisher: str | None = None
+    lang: str | None = None
+    kind: str | None = None
+
+
+def from_mapping(raw: Any, *, source: str, line: int) -> Draft:
+    """Check one parsed line. Raises ValueError saying what is wrong with it."""
+    try:
+        row = _Line.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the line"
+        raise ValueError(f"{where}: {first['msg'].lower()}") from error
+    title = clean(row.title)
+    if not title:
+        raise ValueError("title: is empty")
+    if len(title) > LONGEST_TITLE:
+        raise ValueError(
+            f"title: {len(title):,} characters, the longest allowed is {LONGEST_TITLE:,}"
+        )
+    if row.kind and row.kind not in KINDS:
+        raise ValueError(f"kind: {row.kind!r} is none of {', '.join(KINDS)}")
+    url = row.url.strip() if row.url else None
+    return Draft(
+        id=row.id or identify(url, title, row.source or source),
+        url=url,
+        title=title,
+        summary=clean(row.summary or "")[:LONGEST_TEXT],
+        text=_CONTROL.sub("", row.text or "")[:LONGEST_TEXT],
+        published=read_time(row.published),
+        fetched=read_time(row.fetched),
+        publisher=clean(row.publisher or row.source or ""),
+        lang=row.lang or "",
+        kind=row.kind or "news",
+        line=line,
+    )
+
+
+def identify(url: str | None, title: str, source: str) -> str:
+    """An id for an item that came without one: the same address is the same item."""
+    from agent.events import canonical_url
+
+    key = canonical_url(url) or f"{source}\0{title.casefold()}"
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def clean(text: str) -> str:
+    """One line of printable text: control characters out, white space folded."""
+    return _SPACE.sub(" ", _CONTROL.sub("", text)).strip()
+
+
+def read_time(text: str | None) -> datetime | None:
+    """ISO 8601 to aware UTC; a date alone is its first instant. None for anything else.
+
+    A month alone ("2025-01") is no date: which day it was is not known.
+    """
+    if not text or _MONTH.fullmatch(text.strip()):
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,65 @@
+"""Items as JSON Lines, from a file, a gzipped file or standard input."""
+
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from agent.errors import SourceError
+from agent.sources.draft import Draft, Fault, Fetched, from_mapping
+
+GZIP = b"\x1f\x8b"
+LONGEST_LINE = 4_000_000
+_WAY_OUT = "Correct that line and import the file again; the others are in"
+
+
+def fetch(path: Path | str, source: str) -> Fetched:
+    """Read every line of `path` ("-" is standard input), good ones and bad ones apart.
+
+    Raises SourceError when the file itself cannot be read.
+    """
+    drafts: list[Draft] = []
+    faults: list[Fault] = []
+    try:
+        with _open(path) as lines:
+            for number, line in enumerate(_lines(lines), start=1):
+                if line.strip():
+                    _take(line, number, source, drafts, faults)
+    except (OSError, EOFError) as error:
+        raise SourceError(
+            source, f"{path} cannot be read: {error}", "Check the path and the file"
+        ) from error
+    return Fetched(tuple(drafts), tuple(faults))
+
+
+def _take(line: bytes, number: int, source: str, drafts: list[Draft], faults: list[Fault]) -> None:
+    text = line.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
+    if len(line) > LONGEST_LINE:
+        faults.append(Fault(number, f"longer than {LONGEST_LINE:,} bytes", _WAY_OUT, text[:200]))
+        return
+    try:
+        drafts.append(from_mapping(json.loads(text), source=source, line=number))
+    except json.JSONDecodeError as error:
+        faults.append(Fault(number, f"not JSON: {error.msg.lower()}", _WAY_OUT, text))
+    except (ValueError, RecursionError) as error:
+        faults.append(Fault(number, str(error), _WAY_OUT, text))
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines, cut so that one without an end cannot fill memory."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+            rest = stream.readline(LONGEST_LINE)
+            if not rest or rest.endswith(b"\n"):
+                break
+        yield line
+
+
+def _open(path: Path | str) -> IO[bytes]:
+    if str(path) == "-":
+        return sys.stdin.buffer
+    with Path(path).open("rb") as stream:
+        zipped = stream.read(2) == GZIP
+    return gzip.open(path, "rb") if zipped else Path(path).open("rb")  # type: ignore[return-value]

@@ -1,0 +1,35 @@
+"""One look at a source, whatever its kind."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from agent.config import Config, SourceSection
+from agent.sources import feeds, files
+from agent.sources.draft import Fetched
+from agent.sources.http import Client
+
+
+class Looker:
+    """Looks at sources with one HTTP client; use it as a context manager."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._client = Client(config.http)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def look(self, source: SourceSection, before: Any | None) -> Fetched:
+        """What `source` has; `before` is its stored state. Raises SourceError."""
+        if source.kind == "file" and source.path is not None:
+            return files.fetch(self._config.resolve(source.path), source.name)
+        marks = {"etag": before.etag, "last_modified": before.last_modified} if before else {}
+        return feeds.fetch(source, self._client, **marks)
