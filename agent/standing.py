@@ -1,0 +1,141 @@
+"""Where the thesis stands: the ledger's rows that count at an instant, and the score of them."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from agent import score
+from agent.config import Config
+from agent.evidence import Row
+from agent.score import LedgerRow, Score
+from agent.thesis import Thesis
+from store import ledger, sources
+
+UNCALIBRATED = "uncalibrated"
+_MATERIAL = ("stance", "severity", "weight", "half_life_days", "owners", "item_number")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A thesis' score at `as_of`; `status` says what to hold against it."""
+
+    thesis: Thesis
+    as_of: datetime
+    score: Score
+    blind: float
+    status: str
+
+    def as_row(self) -> dict[str, Any]:
+        """As a snapshot is stored."""
+        found = self.score
+        return {
+            "thesis_id": self.thesis.id,
+            "thesis_version": self.thesis.version,
+            "as_of": self.as_of,
+            "score": found.score,
+            "low": found.low,
+            "high": found.high,
+            "prior": found.prior,
+            "log_odds": found.log_odds,
+            "status": self.status,
+            "events": found.events,
+            "publishers": found.publishers,
+            "largest_share": found.largest_share,
+            "detail": {
+                "blind": self.blind,
+                "pillars": pillars(self),
+                "categories": {name: asdict(part) for name, part in found.categories.items()},
+            },
+        }
+
+
+class Book:
+    """The ledger's standing rows in memory, one per event and category, as the clock advances."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._ahead = deque(rows)
+        self._rows: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._scored: dict[tuple[str, str], LedgerRow] = {}
+
+    @classmethod
+    def read(cls, connection: Any, thesis: Thesis) -> Self:
+        """The whole ledger, in the order it was recorded."""
+        return cls(row._mapping for row in ledger.every(connection, thesis.id))
+
+    def until(self, now: datetime) -> Self:
+        """Let the rows recorded by `now` stand; `now` may not go back."""
+        due = []
+        while self._ahead and self._ahead[0]["recorded_at"] <= now:
+            due.append(self._ahead.popleft())
+        self.take(due)
+        return self
+
+    def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Put rows in the place of those they restate."""
+        for row in rows:
+            key = (row["event_id"], row["category"])
+            self._rows[key] = row
+            self._scored[key] = as_ledger_row(row)
+
+    def cause(self, event_id: str, row: Row) -> str:
+        """Why `row` must be written, or "" when what stands already says so."""
+        before = self._rows.get((event_id, row.category))
+        if before is None:
+            return "new evidence"
+        after = {**asdict(row), "owners": list(row.owners)}
+        if all(before[name] == after[name] for name in _MATERIAL):
+            return ""
+        return "correction" if before["stance"] != row.stance else "corroboration"
+
+    def standing(self, thesis: Thesis, as_of: datetime, blind: float) -> Standing:
+        """Score what stands."""
+        return assess(list(self._scored.values()), thesis, as_of, blind)
+
+
+def assess(rows: list[LedgerRow], thesis: Thesis, as_of: datetime, blind: float) -> Standing:
+    """Score `rows`; those of a category that the thesis no longer has do not count."""
+    found = score.compute(
+        [row for row in rows if row.category in thesis.weights],
+        as_of=as_of,
+        weights=thesis.weights,
+        prior=thesis.prior,
+        seed=f"{thesis.id} {as_of.date()}",
+        blind=blind,
+    )
+    return Standing(thesis, as_of, found, blind, _status(found, blind))
+
+
+def pillars(found: Standing) -> dict[str, float]:
+    """Log-odds each pillar adds."""
+    return score.pillars(found.score, found.thesis.pillar_of)
+
+
+def as_ledger_row(row: Mapping[str, Any]) -> LedgerRow:
+    """A stored row as the score takes it."""
+    return LedgerRow(
+        event_id=row["event_id"],
+        category=row["category"],
+        weight=row["weight"],
+        half_life_days=row["half_life_days"],
+        occurred_at=row["occurred_at"],
+        owners=tuple(row["owners"]),
+    )
+
+
+def blind_share(connection: Any, config: Config) -> float:
+    """The share of the configured sources whose last look failed: what we could not see."""
+    states = sources.states(connection)
+    failing = [
+        one.name for one in config.sources if one.name in states and states[one.name].failures
+    ]
+    return len(failing) / len(config.sources) if config.sources else 0.0
+
+
+def _status(found: Score, blind: float) -> str:
+    """What to hold against the score, the gravest first."""
+    parts = [f"blind to {blind:.0%} of the sources"] if blind else []
+    if not found.events:
+        parts.append("no evidence yet")
+    return "; ".join([*parts, UNCALIBRATED])
