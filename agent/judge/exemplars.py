@@ -1,0 +1,88 @@
+"""The lines the local judge learns from: there is no model file, exemplars are the model."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.embed import as_text
+from agent.errors import ThesisFileError
+from agent.thesis import Thesis
+
+STANCES = ("supports", "weakens", "neutral")
+FEWEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What an exemplar is an example of."""
+
+    category: str
+    stance: str
+    severity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A line as an item would read, and its marks, most important first; none: off topic."""
+
+    text: str
+    marks: tuple[Mark, ...]
+
+
+def load(thesis: Thesis) -> list[Exemplar]:
+    """Every exemplar of a thesis: its own files and the example lines of its categories.
+
+    Raises ThesisFileError naming file and line, or when there are too few to learn from.
+    """
+    found = [
+        Exemplar(line, (Mark(category.id, side, 2),))
+        for category in thesis.categories
+        for side, lines in (("supports", category.supports), ("weakens", category.weakens))
+        for line in lines
+    ]
+    for path in thesis.exemplars:
+        found.extend(_read(path, {category.id for category in thesis.categories}))
+    off_topic = sum(not exemplar.marks for exemplar in found)
+    if len(found) - off_topic < FEWEST or off_topic < FEWEST:
+        raise ThesisFileError(
+            thesis.path,
+            None,
+            f"{len(found) - off_topic} relevant and {off_topic} off-topic exemplars are too few "
+            "for the local judge",
+            f"Write at least {FEWEST} of each as exemplars/*.jsonl beside the thesis file",
+        )
+    return found
+
+
+def digest(exemplars: Iterable[Exemplar]) -> str:
+    """Hash of everything the exemplars teach."""
+    content = json.dumps([(one.text, [_spell(mark) for mark in one.marks]) for one in exemplars])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _read(path: Path, categories: set[str]) -> Iterable[Exemplar]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            marks = tuple(_mark(spelled, categories) for spelled in row["labels"])
+            yield Exemplar(as_text(row["title"], row.get("summary", "")), marks)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ThesisFileError(
+                path, number, f"not an exemplar: {error}", "Correct or delete that line"
+            ) from error
+
+
+def _mark(spelled: str, categories: set[str]) -> Mark:
+    category, stance, severity = spelled.split()
+    if category not in categories:
+        raise ValueError(f"unknown category {category!r}")
+    if stance not in STANCES or severity not in ("1", "2", "3"):
+        raise ValueError(f"{spelled!r} is not 'category stance severity'")
+    return Mark(category, stance, int(severity))
+
+
+def _spell(mark: Mark) -> str:
+    return f"{mark.category} {mark.stance} {mark.severity}"

@@ -1,0 +1,72 @@
+"""What every judge is given and what it must answer."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgeable:
+    """An item as a judge sees it: an id to answer under and the text, nothing else."""
+
+    id: str
+    text: str
+
+    @property
+    def input_hash(self) -> str:
+        """Hash of what the judge reads: the same text is never judged twice."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One category the item bears on: stance, its probability, severity 1 (talk) to 3 (decisive).
+
+    `p` is the probability that the item bears on the category with this stance, given that it
+    is relevant at all.
+    """
+
+    category: str
+    stance: str
+    p: float
+    severity: int
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judge's answer on one item, most important label first.
+
+    Labels of an abstained verdict are leads for a reviewer and are never scored.
+    """
+
+    id: str
+    relevant: bool
+    p_relevant: float
+    labels: tuple[Label, ...]
+    abstained: bool
+    reason: str
+    input_hash: str
+
+
+class Judge(Protocol):
+    """Judges items against one thesis.
+
+    `name`, `model` and `prompt_hash` say exactly who judged; together with the input hash and
+    the thesis version they are the cache key. `judge` answers every item, in order: an item it
+    cannot judge gets an abstention with the reason. It raises JudgeError only when it can judge
+    nothing at all.
+    """
+
+    name: str
+    model: str
+    prompt_hash: str
+
+    def judge(self, items: Sequence[Judgeable], vectors: Vectors) -> list[Verdict]:
+        """Verdicts on `items`, whose embeddings are the rows of `vectors` (n, d)."""
+        ...
