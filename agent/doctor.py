@@ -1,0 +1,191 @@
+"""`thesis doctor`: looks at everything a pass needs and says what to do about each finding."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from agent import workspace as workspaces
+from agent.config import Config
+from agent.errors import ThesiswatchError
+from agent.thesis import Thesis
+from agent.workspace import Workspace
+from store import items, ledger, outbox
+from store.database import exists, open_database
+from store.vectors import IndexReader
+
+ROOM = 500_000_000
+"""Free bytes below which the disk is called short."""
+CLOCK_SLACK = timedelta(minutes=10)
+PROBES = 20
+"""Stored vectors that are looked up in the index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, whether it is well, what was found and what to do."""
+
+    check: str
+    well: bool
+    found: str
+    way_out: str = ""
+
+
+def examine(path: Path, now: datetime) -> list[Finding]:
+    """Every check in turn; one that cannot be made because of an earlier one is left out."""
+    try:
+        config, thesis = workspaces.read_settings(path)
+    except ThesiswatchError as error:
+        return [Finding("config", False, error.message, error.way_out)]
+    findings = [
+        Finding("config", True, f"{path} is valid"),
+        Finding(
+            "thesis",
+            True,
+            f"{thesis.title}: {len(thesis.categories)} categories, {len(thesis.claims)} claims",
+        ),
+        _check("sources", lambda: _sources(config)),
+        _check("data folder", lambda: _folder(config.data_folder)),
+        _check("disk", lambda: _disk(config.data_folder)),
+        _check("key", lambda: _key(config)),
+    ]
+    if exists(config.data_folder):
+        findings.extend(_stored(config, thesis, now))
+    else:
+        findings.append(Finding("database", True, "none yet: the first pass makes it"))
+    return findings
+
+
+def _check(name: str, look: Callable[[], Finding]) -> Finding:
+    """Run one check; an error of ours is its finding."""
+    try:
+        return look()
+    except ThesiswatchError as error:
+        return Finding(name, False, error.message, error.way_out)
+
+
+def _stored(config: Config, thesis: Thesis, now: datetime) -> Iterator[Finding]:
+    try:
+        database = open_database(config.data_folder)
+    except ThesiswatchError as error:
+        yield Finding("database", False, error.message, error.way_out)
+        return
+    workspace = Workspace(config, thesis, database)
+    try:
+        yield _check("database", lambda: _database(workspace))
+        yield _check("clock", lambda: _clock(workspace, now))
+        yield _check("embedder", lambda: _embedder(workspace))
+        yield _check("index", lambda: _index(workspace))
+    finally:
+        database.close()
+
+
+def _sources(config: Config) -> Finding:
+    if config.sources:
+        return Finding("sources", True, f"{len(config.sources)} configured")
+    return Finding(
+        "sources",
+        False,
+        "none configured: `thesis run` has nothing to look at",
+        "Add [[sources]] to config.toml",
+    )
+
+
+def _folder(folder: Path) -> Finding:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor"):
+            pass
+    except OSError as error:
+        return Finding(
+            "data folder",
+            False,
+            f"{folder} cannot be written: {error.strerror}",
+            "Make it writable, or set [data] folder to one that is",
+        )
+    return Finding("data folder", True, f"{folder} can be written")
+
+
+def _disk(folder: Path) -> Finding:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    found = f"{free / 1e9:.1f} GB free"
+    if free < ROOM:
+        return Finding("disk", False, found, "Free some space: a pass may stop half-way")
+    return Finding("disk", True, found)
+
+
+def _key(config: Config) -> Finding:
+    if config.embedding.kind == "openai" and config.openai_api_key is None:
+        return Finding(
+            "key",
+            False,
+            'embedding.kind is "openai" and OPENAI_API_KEY is not set',
+            'Set it in the environment or in .env, or set embedding.kind = "static"',
+        )
+    needed = config.embedding.kind == "openai"
+    return Finding("key", True, "set" if needed else "none needed")
+
+
+def _database(workspace: Workspace) -> Finding:
+    with workspace.database.reading() as connection:
+        said = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+        counts = items.counts(connection)
+    if said != "ok":
+        return Finding("database", False, f"damaged: {said}", "Restore it from a backup")
+    aside = counts.get("quarantined", 0)
+    found = f"{sum(n for state, n in counts.items() if state != 'undated'):,} items"
+    if aside:
+        return Finding("database", False, f"{found}, {aside} quarantined", "See `thesis status`")
+    return Finding("database", True, found)
+
+
+def _clock(workspace: Workspace, now: datetime) -> Finding:
+    with workspace.database.reading() as connection:
+        last = ledger.snapshot_before(connection, workspace.thesis.id, None)
+    if last and last.as_of > now + CLOCK_SLACK and last.as_of.date() > now.date():
+        return Finding(
+            "clock",
+            False,
+            f"the last pass was at {last.as_of:%Y-%m-%d %H:%M}, in the future",
+            "Set the system clock; new evidence would be dated before old",
+        )
+    return Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC")
+
+
+def _embedder(workspace: Workspace) -> Finding:
+    embedder = workspace.embedder
+    if workspace.config.embedding.kind == "static":
+        embedder.embed(["a word"])
+    return Finding("embedder", True, embedder.name)
+
+
+def _index(workspace: Workspace) -> Finding:
+    """The index must hold exactly the vectors that SQL says it has, and find them."""
+    reader = IndexReader(workspace.database.folder, workspace.embedder.name)
+    try:
+        with workspace.database.reading() as connection:
+            waiting = set(outbox.waiting(connection, limit=-1))
+            stored = items.with_vectors(connection)
+            indexed = reader.numbers()
+            missing, extra = stored - waiting - indexed, indexed - stored
+            probes = sorted(stored & indexed)[:: max(1, len(indexed) // PROBES)]
+            vectors = items.vectors_of(connection, probes)
+        lost = [
+            number
+            for number, vector in zip(probes, vectors, strict=True)
+            if vector.any() and not any(d < 1e-4 for _, d in reader.search(vector, 3))
+        ]
+    finally:
+        reader.close()
+    if missing or extra or lost:
+        return Finding(
+            "index",
+            False,
+            f"{len(missing)} vectors missing, {len(extra)} unknown, {len(lost)} not found",
+            "Run `thesis index rebuild`",
+        )
+    behind = f", {len(waiting)} waiting" if waiting else ""
+    return Finding("index", True, f"{len(indexed):,} vectors, as SQL has them{behind}")

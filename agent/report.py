@@ -1,0 +1,337 @@
+"""What the reading commands answer: plain values, ready for `--json` or a table.
+
+Everything comes from stored rows; nothing here judges, fetches or writes.
+"""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent import standing
+from agent import thesis as theses
+from agent.errors import ThesiswatchError
+from agent.score import LedgerRow
+from agent.standing import Standing, as_ledger_row, assess
+from agent.thesis import Thesis
+from agent.workspace import Workspace
+from store import events, items, ledger, outbox, sources, verdicts
+
+Answer = dict[str, Any]
+SETTLED = timedelta(days=2)
+"""A score this much older than today is called out as old."""
+
+
+def score(workspace: Workspace, as_of: datetime | None) -> Answer:
+    """The score as the last pass left it, or as the program would have given it at `as_of`."""
+    found = _standing(workspace, as_of)
+    return {
+        "score": found.score.score,
+        "low": found.score.low,
+        "high": found.score.high,
+        "prior": found.score.prior,
+        "as_of": _iso(found.as_of),
+        "status": found.status,
+        "pillars": standing.pillars(found),
+        "categories": {name: asdict(part) for name, part in found.score.categories.items()},
+        "events": found.score.events,
+        "publishers": found.score.publishers,
+        "largest_share": found.score.largest_share,
+    }
+
+
+def history(workspace: Workspace, since: datetime | None, until: datetime | None) -> list[Answer]:
+    """Every kept score, oldest first."""
+    with workspace.database.reading() as connection:
+        rows = ledger.snapshots(connection, workspace.thesis.id, since, until)
+    names = ("score", "low", "high", "status", "events", "publishers")
+    return [
+        {"as_of": _iso(row.as_of), **{name: getattr(row, name) for name in names}} for row in rows
+    ]
+
+
+def explain(
+    workspace: Workspace,
+    *,
+    since: datetime | None = None,
+    as_of: datetime | None = None,
+    category: str | None = None,
+    item_id: str | None = None,
+) -> Answer:
+    """The ledger rows behind the score, largest first; `contribution` is in log-odds.
+
+    Without filters the contributions and the prior's log-odds add up to `log_odds`; with
+    `since`, each row's contribution is its change since then and they add up to `change`.
+    """
+    thesis = workspace.thesis
+    _known_category(thesis, category)
+    now = _standing(workspace, as_of)
+    rows = _contributions(workspace, now)
+    answer: Answer = {"as_of": _iso(now.as_of), "score": now.score.score}
+    answer["prior_log_odds"] = now.score.log_odds - sum(row["contribution"] for row in rows)
+    answer["log_odds"] = now.score.log_odds
+    if since is not None:
+        before = _standing(workspace, since)
+        rows = _changes(rows, _contributions(workspace, before))
+        answer |= {
+            "since": _iso(since),
+            "score_then": before.score.score,
+            "change": now.score.log_odds - before.score.log_odds,
+        }
+    if item_id is not None:
+        rows = [row for row in rows if row["event_id"] == _item(workspace, item_id).event_id]
+    if category is not None:
+        rows = [row for row in rows if row["category"] == category]
+    rows.sort(key=lambda row: (-abs(row["contribution"]), row["event_id"], row["category"]))
+    return {**answer, "rows": rows}
+
+
+def listing(
+    workspace: Workspace,
+    *,
+    since: datetime | None,
+    as_of: datetime | None,
+    category: str | None,
+    event_id: str | None,
+    match: str | None,
+    limit: int | None,
+) -> list[Answer]:
+    """Stored items, newest first."""
+    _known_category(workspace.thesis, category)
+    with workspace.database.reading() as connection:
+        rows = items.listing(
+            connection,
+            since=since,
+            until=as_of,
+            category=category,
+            event_id=event_id,
+            match=match,
+            limit=limit,
+        )
+    return [
+        {
+            "id": row.id,
+            "event_id": row.event_id,
+            "title": row.title,
+            "url": row.url,
+            "publisher": row.publisher,
+            "published": _iso(row.published_at),
+            "first_seen": _iso(row.first_seen_at),
+            "state": row.state,
+            "labels": row.labels or [],
+        }
+        for row in rows
+    ]
+
+
+def show(workspace: Workspace, id_: str) -> Answer:
+    """One item, or one event with its members and why each is in it."""
+    with workspace.database.reading() as connection:
+        item = items.by_id(connection, id_)
+        event_id = item.event_id if item else id_
+        found = events.by_ids(connection, [event_id] if event_id else []).get(event_id or "")
+        members = items.of_event(connection, found.id) if found else []
+        said = verdicts.of_item(connection, item.number) if item else []
+    if item is None and found is None:
+        raise ThesiswatchError(
+            f"there is no item or event {id_!r}", "List the items with `thesis items`"
+        )
+    answer: Answer = {"item": _whole(item) if item else None}
+    answer["verdicts"] = [_verdict(one) for one in said]
+    answer["event"] = None if found is None else _event(found, members)
+    return answer
+
+
+def status(workspace: Workspace, today: datetime) -> Answer:
+    """Health: how far items have come, each source, the index, and the score's own age."""
+    with workspace.database.reading() as connection:
+        states = sources.states(connection)
+        counts = items.counts(connection)
+        last = ledger.snapshot_before(connection, workspace.thesis.id, None)
+        answer: Answer = {
+            "thesis": workspace.thesis.id,
+            "thesis_version": workspace.thesis.version,
+            "data": str(workspace.database.folder),
+            "last_pass": _iso(last.as_of) if last else None,
+            "score": last.score if last else None,
+            "status": last.status if last else "no pass yet",
+            "items": counts,
+            "ledger_rows": ledger.count(connection, workspace.thesis.id),
+            "index_waiting": outbox.lag(connection),
+            "rejected": sources.rejected_count(connection),
+        }
+    if last and today - last.as_of > SETTLED:
+        answer["status"] += f"; last pass {(today - last.as_of).days} days ago"
+    answer["sources"] = [
+        _source(source.name, states.get(source.name)) for source in workspace.config.sources
+    ]
+    return answer
+
+
+def _standing(workspace: Workspace, as_of: datetime | None) -> Standing:
+    """The score at `as_of`, with the thesis and the blindness of that time."""
+    rows, thesis, at, blind = _rows(workspace, as_of)
+    return assess(rows, thesis, at, blind)
+
+
+def _rows(
+    workspace: Workspace, as_of: datetime | None
+) -> tuple[list[LedgerRow], Thesis, datetime, float]:
+    with workspace.database.reading() as connection:
+        id_ = workspace.thesis.id
+        last = ledger.snapshot_before(connection, id_, as_of)
+        at = as_of or (last.as_of if last else None)
+        if at is None:
+            raise ThesiswatchError("there is no score yet", "Run `thesis run` or `thesis replay`")
+        stored = ledger.standing(connection, id_, at)
+        text = ledger.thesis_text(connection, last.thesis_version) if last else None
+    thesis = workspace.thesis
+    if last and text and last.thesis_version != thesis.version:
+        thesis = theses.parse(text, path=thesis.path, version=last.thesis_version)
+    blind = last.detail["blind"] if last else 0.0
+    return [as_ledger_row(row._mapping) for row in stored], thesis, at, blind
+
+
+def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
+    """Every standing row with its source, beside what it adds to the log-odds."""
+    with workspace.database.reading() as connection:
+        stored = ledger.with_sources(connection, workspace.thesis.id, found.as_of)
+    stored = [row for row in stored if row.category in found.thesis.weights]
+    again = assess(
+        [as_ledger_row(row._mapping) for row in stored],
+        found.thesis,
+        found.as_of,
+        found.blind,
+    )
+    return [
+        {
+            "contribution": contribution,
+            "event_id": row.event_id,
+            "category": row.category,
+            "stance": row.stance,
+            "severity": row.severity,
+            "weight": row.weight,
+            "strength": row.strength,
+            "reliability": row.reliability,
+            "corroboration": row.corroboration,
+            "staleness": row.staleness,
+            "half_life_days": row.half_life_days,
+            "self_report": row.self_report,
+            "owners": row.owners,
+            "cause": row.cause,
+            "item_id": row.item_id,
+            "title": row.title,
+            "url": row.url,
+            "publisher": row.publisher,
+            "published": _iso(row.published_at),
+            "recorded": _iso(row.recorded_at),
+        }
+        for row, contribution in zip(stored, again.score.contributions, strict=True)
+    ]
+
+
+def _changes(now: list[Answer], then: list[Answer]) -> list[Answer]:
+    """Rows of either date; what each adds now less what it added then."""
+    key = ("event_id", "category")
+    before = {tuple(row[name] for name in key): row for row in then}
+    changed = []
+    for row in now:
+        old = before.pop(tuple(row[name] for name in key), None)
+        delta = row["contribution"] - (old["contribution"] if old else 0.0)
+        changed.append({**row, "contribution": delta, "new": old is None})
+    gone = [{**row, "contribution": -row["contribution"], "new": False} for row in before.values()]
+    return changed + gone
+
+
+def _item(workspace: Workspace, id_: str) -> Any:
+    with workspace.database.reading() as connection:
+        found = items.by_id(connection, id_)
+    if found is None:
+        raise ThesiswatchError(f"there is no item {id_!r}", "List them with `thesis items`")
+    return found
+
+
+def _known_category(thesis: Thesis, category: str | None) -> None:
+    if category is not None and category not in thesis.weights:
+        raise ThesiswatchError(
+            f"the thesis has no category {category!r}",
+            f"It has {', '.join(thesis.weights)}",
+        )
+
+
+def _whole(item: Any) -> Answer:
+    names = (
+        "id",
+        "title",
+        "summary",
+        "text",
+        "url",
+        "publisher",
+        "owner",
+        "source",
+        "lang",
+        "kind",
+    )
+    return {
+        **{name: getattr(item, name) for name in names},
+        "published": _iso(item.published_at),
+        "first_seen": _iso(item.first_seen_at),
+        "state": item.state,
+        "state_reason": item.state_reason,
+        "event_id": item.event_id,
+    }
+
+
+def _verdict(row: Any) -> Answer:
+    names = [
+        "relevant",
+        "p_relevant",
+        "labels",
+        "abstained",
+        "reason",
+        "judge",
+        "model",
+        "prompt_hash",
+        "thesis_version",
+        "input_hash",
+    ]
+    return {**{name: getattr(row, name) for name in names}, "recorded": _iso(row.recorded_at)}
+
+
+def _event(event: Any, members: list[Any]) -> Answer:
+    return {
+        "id": event.id,
+        "title": event.title,
+        "storyline": event.storyline,
+        "opened": _iso(event.opened_at),
+        "members": [
+            {
+                "id": item.id,
+                "title": item.title,
+                "publisher": item.publisher,
+                "owner": item.owner,
+                "url": item.url,
+                "first_seen": _iso(item.first_seen_at),
+                "why": item.event_reason,
+            }
+            for item in members
+        ],
+    }
+
+
+def _source(name: str, state: Any | None) -> Answer:
+    if state is None:
+        return {"name": name, "health": "never looked at", "items": 0}
+    return {
+        "name": name,
+        "health": "failing" if state.failures else "ok",
+        "items": state.items,
+        "last_attempt": _iso(state.last_attempt_at),
+        "last_success": _iso(state.last_success_at),
+        "last_item": _iso(state.last_item_at),
+        "failures": state.failures,
+        "error": state.error,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None

@@ -1,0 +1,111 @@
+"""What a command works with: configuration, thesis and data folder, and the slow parts on demand.
+
+Opened once, in cli. Holds no decisions and reads no clock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import config as configuration
+from agent import thesis as theses
+from agent.config import Config
+from agent.entities import Mentions
+from agent.errors import ConfigError, IndexMismatch
+from agent.publishers import Publishers
+from agent.thesis import Thesis
+from store import settings
+from store.database import Database, exists, open_database, writer_lock
+
+if TYPE_CHECKING:
+    from agent.embed import Embedder
+    from agent.judge import Judge
+
+CACHE = "cache"
+EMBEDDER_KEY = "embedder"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One thesis over one data folder."""
+
+    config: Config
+    thesis: Thesis
+    database: Database
+
+    @cached_property
+    def embedder(self) -> "Embedder":
+        """The configured embedder; the data folder refuses a second one."""
+        from agent import embed
+
+        embedder = embed.make(self.config)
+        with self.database.reading() as connection:
+            made_by = settings.read(connection, EMBEDDER_KEY)
+        if made_by not in (None, embedder.name):
+            raise IndexMismatch(
+                f"the vectors in {self.database.folder} were made by {made_by!r}, the configured "
+                f"embedder is {embedder.name!r}",
+                "Set [embedding] back, or run `thesis index rebuild --embed-again`",
+            )
+        return embedder
+
+    @cached_property
+    def judge(self) -> "Judge":
+        """The configured judge, fitted or read from the cache."""
+        from agent.judge import local
+
+        return local.make(
+            self.thesis,
+            self.embedder,
+            self.database.folder / CACHE,
+            threshold=self.config.judge.threshold,
+            margin=self.config.judge.margin,
+        )
+
+    @cached_property
+    def publishers(self) -> Publishers:
+        """The publisher table with the user's ratings."""
+        chosen = self.config.reliability
+        return Publishers(chosen.default, chosen.publishers)
+
+    @cached_property
+    def mentions(self) -> Mentions:
+        """The thesis' entities, ready to be found in text."""
+        return Mentions(self.thesis.entities)
+
+
+def read_settings(path: Path) -> tuple[Config, Thesis]:
+    """Load config.toml and the thesis file it names."""
+    config = configuration.load(path)
+    return config, theses.load(theses.find(config.thesis.file, config.folder))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Workspace]:
+    """A workspace that only looks; refuses a data folder that nothing was ever put in."""
+    config, thesis = read_settings(path)
+    if not exists(config.data_folder):
+        raise ConfigError(
+            f"there is no data in {config.data_folder} yet",
+            "Run `thesis run`, `thesis import FILE` or `thesis replay FILE` first",
+        )
+    database = open_database(config.data_folder)
+    try:
+        yield Workspace(config, thesis, database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Workspace]:
+    """A workspace with the only right to write; raises StoreBusy when another process has it."""
+    config, thesis = read_settings(path)
+    with writer_lock(config.data_folder):
+        database = open_database(config.data_folder)
+        try:
+            yield Workspace(config, thesis, database)
+        finally:
+            database.close()
