@@ -1,0 +1,368 @@
+"""The `thesis` command: parse, call one function, print.
+
+The only place that reads the clock. Nothing slow is imported before a command needs it.
+"""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from agent.intake import Intake
+
+app = typer.Typer(
+    name="thesis",
+    help="Watch an investment thesis: evidence in, a score you can take apart out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+index = typer.Typer(help="The vector index.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(index, name="index")
+
+ConfigPath = Annotated[Path, typer.Option("--config", help="The config.toml to use.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Since = Annotated[str | None, typer.Option("--since", help="From this day or instant on (UTC).")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Answer as of the end of this day, or this instant.")
+]
+CategoryOption = Annotated[str | None, typer.Option("--category", help="Only this category.")]
+Lines = Annotated[str, typer.Argument(metavar="FILE|-", help="Items as JSON Lines, plain or gzip.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")]
+DEFAULT_CONFIG = Path("config.toml")
+
+
+def main() -> None:
+    """Entry point: an error of ours is one line on standard error and exit code 1."""
+    from agent.errors import ThesiswatchError
+
+    try:
+        app(prog_name="thesis")
+    except ThesiswatchError as error:
+        print(f"thesis: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path(),
+) -> None:
+    """Write config.toml, an editable copy of the default thesis, and a data folder."""
+    from agent import setup
+
+    path = setup.initialise(folder)
+    print(f"Wrote {path} and {folder / setup.THESIS_FOLDER}/.")
+    print(f"Next: edit the sources in {path}, then `thesis run --config {path}`.")
+
+
+@app.command()
+def demo() -> None:
+    """Replay the bundled archive offline in a temporary folder, and show what comes out."""
+    from agent.demo import show
+
+    show.run()
+
+
+@app.command()
+def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """One pass over the configured sources."""
+    from agent import pipeline, screen
+    from agent.workspace import writing
+
+    with writing(config) as workspace:
+        total = len(workspace.config.sources)
+        with screen.progress("collect", total) as progress:
+            report = pipeline.run(workspace, _now(), progress)
+    for failure in report.failures:
+        print(f"thesis: {failure}", file=sys.stderr)
+    screen.faults("sources", report.intake.faults)
+    looked = f"looked at {total - len(report.failures)} of {total} sources"
+    print(f"{_counted(report.intake)}; {looked}")
+    print(_ended(report.standing))
+    if report.failures or report.intake.faults:
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Take items from JSON Lines as if a source delivered them now."""
+    from agent import pipeline, screen
+    from agent.intake import take
+    from agent.sources import files
+    from agent.workspace import writing
+
+    fetched = files.fetch(file, file)
+    now = _now()
+    with (
+        writing(config) as workspace,
+        screen.progress("score", len(fetched.drafts)) as progress,
+        pipeline.Pass(workspace, progress) as one,
+    ):
+        got = take(
+            workspace,
+            fetched.drafts,
+            fetched.faults,
+            source=file,
+            now=now,
+            seen_at=lambda draft: now,
+        )
+        one.advance(now)
+        standing = one.snapshot(now)
+    print(_counted(got))
+    print(_ended(standing))
+    _exit_on_faults(file, got)
+
+
+@app.command()
+def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Run items from JSON Lines day by day, the clock set to each day."""
+    from agent import replay as replays
+    from agent import screen
+    from agent.sources import files
+    from agent.workspace import writing
+
+    fetched = files.fetch(file, file)
+    with (
+        writing(config) as workspace,
+        screen.progress("replay", len(fetched.drafts)) as progress,
+    ):
+        done = replays.replay(workspace, fetched, file, progress)
+    print(f"{_counted(done.intake)}; {done.days} days")
+    if done.standing:
+        print(_ended(done.standing))
+    _exit_on_faults(file, done.intake)
+
+
+@app.command()
+def classify(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Judge items from JSON Lines and print a verdict a line; nothing is stored."""
+    import json
+
+    from agent import classify as classifying
+    from agent import screen
+    from agent.sources import files
+    from agent.workspace import read_settings
+
+    loaded, thesis = read_settings(config)
+    fetched = files.fetch(file, file)
+    for answer in classifying.classify(loaded, thesis, fetched.drafts):
+        print(json.dumps(answer, ensure_ascii=False))
+    screen.faults(file, fetched.faults)
+    if fetched.faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(as_of: AsOf = None, as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """How strong the thesis is, with its band and what each category adds."""
+    from agent import report, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        answer = report.score(workspace, _end(as_of))
+        names = {category.id: category.name for category in workspace.thesis.categories}
+    _print_json(answer) if as_json else screen.score(answer, names)
+
+
+@app.command()
+def history(
+    plot: Annotated[bool, typer.Option("--plot", help="Draw it in the terminal.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a PNG chart here.")] = None,
+    since: Since = None,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """The score's path over time."""
+    from agent import charts, report, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        rows = report.history(workspace, _start(since), None)
+        title = workspace.thesis.title
+    if out is not None:
+        charts.as_png(rows, out, title=title)
+        print(f"Wrote {out}", file=sys.stderr)
+    if as_json:
+        _print_json(rows)
+    elif plot:
+        print(charts.in_terminal(rows, screen.console().width))
+    elif out is None:
+        screen.history(rows)
+
+
+@app.command()
+def explain(
+    since: Since = None,
+    as_of: AsOf = None,
+    category: CategoryOption = None,
+    item: Annotated[str | None, typer.Option("--item", help="Only this item's event.")] = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """The ledger rows behind the score or, with --since, behind its change."""
+    from agent import report, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        answer = report.explain(
+            workspace, since=_start(since), as_of=_end(as_of), category=category, item_id=item
+        )
+    _print_json(answer) if as_json else screen.evidence(answer, limit)
+
+
+@app.command()
+def items(
+    since: Since = None,
+    as_of: AsOf = None,
+    category: CategoryOption = None,
+    event: Annotated[str | None, typer.Option("--event", help="Only this event's.")] = None,
+    match: Annotated[str | None, typer.Option("--match", help="Only with these words.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Stored items, newest first (40 unless --limit or --json says otherwise)."""
+    from agent import report, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        rows = report.listing(
+            workspace,
+            since=_start(since),
+            as_of=_end(as_of),
+            category=category,
+            event_id=event,
+            match=match,
+            limit=limit if as_json or limit else 40,
+        )
+    _print_json(rows) if as_json else screen.items(rows)
+
+
+@app.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="An item's or event's id.")],
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """One item or event: what was said of it, and why it is where it is."""
+    from agent import report, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        answer = report.show(workspace, id_)
+    _print_json(answer) if as_json else screen.shown(answer)
+
+
+@app.command()
+def status(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Health: backlog, sources, index, and how old the score is."""
+    from agent import report, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        answer = report.status(workspace, _now())
+    _print_json(answer) if as_json else screen.status(answer)
+
+
+@app.command()
+def doctor(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Check configuration, data folder, clock, key, embedder and index; say what to do."""
+    from dataclasses import asdict
+
+    from agent import doctor as checks
+    from agent import screen
+
+    findings = checks.examine(config, _now())
+    _print_json([asdict(one) for one in findings]) if as_json else screen.findings(findings)
+    if not all(one.well for one in findings):
+        raise typer.Exit(1)
+
+
+@index.command("rebuild")
+def rebuild(
+    embed_again: Annotated[
+        bool, typer.Option("--embed-again", help="New vectors first: to change embedders.")
+    ] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Make the vector index anew from the database."""
+    from agent import reindex, screen
+    from agent.workspace import writing
+
+    with writing(config) as workspace, screen.progress("embed", None) as progress:
+        count = reindex.rebuild(workspace, embed_again=embed_again, progress=progress)
+    print(f"The index holds {count:,} vectors.")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  # the one clock: every function below is given it
+
+
+def _start(text: str | None) -> datetime | None:
+    """A day's first instant, or the instant itself."""
+    return _instant(text, time.min)
+
+
+def _end(text: str | None) -> datetime | None:
+    """A day's last instant, or the instant itself."""
+    return _instant(text, time.max)
+
+
+def _instant(text: str | None, of_day: time) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no date such as 2025-01-27 or 2025-01-27T15:00Z"
+        ) from error
+    if len(text) <= 10:
+        found = datetime.combine(found.date(), of_day)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _counted(got: "Intake") -> str:
+    parts = [f"{got.new:,} new items", f"{got.known:,} known"]
+    if got.undated:
+        parts.append(f"{got.undated:,} undated")
+    if got.dated_now:
+        parts.append(f"{got.dated_now:,} given the date they lacked")
+    if got.faults:
+        parts.append(f"{len(got.faults):,} refused")
+    return ", ".join(parts)
+
+
+def _ended(standing: Any) -> str:
+    found = standing.score
+    return (
+        f"score {found.score:.1f} (band {found.low:.1f} to {found.high:.1f}) from "
+        f"{found.events:,} events as of {standing.as_of:%Y-%m-%d}; {standing.status}"
+    )
+
+
+def _exit_on_faults(source: str, got: "Intake") -> None:
+    """Everything good is in by now; what was not, or cannot count, is said with exit code 1."""
+    from agent import screen
+
+    screen.faults(source, got.faults)
+    if got.undated:
+        print(
+            f"{source}: {got.undated:,} items have no date that can be read. They are kept, marked "
+            'undated and not scored; import them again with "published" to let them count',
+            file=sys.stderr,
+        )
+    if got.faults or got.undated:
+        raise typer.Exit(1)
+
+
+def _print_json(answer: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
+    import json
+
+    print(json.dumps(answer, ensure_ascii=False, indent=2))

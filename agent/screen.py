@@ -1,0 +1,236 @@
+"""How answers look in a terminal. Text from the web is shown without markup or control codes."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from agent.pipeline import Progress, silent
+from agent.sources import Fault
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+MOST_FAULTS = 10
+
+
+def console() -> Any:
+    """Standard output; wide when it is not a terminal, so that pipes get whole lines."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+@contextmanager
+def progress(stage: str, total: int | None) -> Iterator[Progress]:
+    """A bar on standard error that counts `stage`; nothing when that is no terminal."""
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(stage, total=total)
+
+        def advance(name: str, count: int) -> None:
+            if name == stage:
+                bar.advance(task, count)
+
+        yield advance
+
+
+def safe(text: str | None) -> str:
+    """Text from outside, harmless to a terminal and to rich."""
+    from rich.markup import escape
+
+    return escape(_CONTROL.sub("", text or ""))
+
+
+def score(answer: dict[str, Any], names: dict[str, str]) -> None:
+    """The score, then what each category adds."""
+    out = console()
+    out.print(
+        f"[bold]{answer['score']:.1f}[/bold] of 100   band {answer['low']:.1f} to "
+        f"{answer['high']:.1f}   prior {answer['prior']:.0f}   as of {answer['as_of']}"
+    )
+    out.print(
+        f"{answer['events']:,} events, {answer['publishers']:,} publishers, largest event "
+        f"{answer['largest_share']:.0%} of the weight   status: {answer['status']}"
+    )
+    table = _table("category", ">adds", ">low", ">high", ">events", "")
+    widest = max((abs(part["log_odds"]) for part in answer["categories"].values()), default=0.0)
+    for id_, part in sorted(answer["categories"].items(), key=lambda pair: -pair[1]["log_odds"]):
+        table.add_row(
+            names.get(id_, id_),
+            f"{part['log_odds']:+.3f}",
+            f"{part['low']:+.3f}",
+            f"{part['high']:+.3f}",
+            str(part["events"]),
+            _bar(part["log_odds"], widest),
+        )
+    out.print(table)
+    out.print("in log-odds; + makes the thesis stronger")
+
+
+def evidence(answer: dict[str, Any], limit: int) -> None:
+    """Ledger rows, largest first, each with its source."""
+    out = console()
+    if "since" in answer:
+        out.print(
+            f"{answer['score_then']:.1f} -> {answer['score']:.1f} of 100 between "
+            f"{answer['since']} and {answer['as_of']} ({answer['change']:+.3f} log-odds)"
+        )
+    else:
+        from_rows = answer["log_odds"] - answer["prior_log_odds"]
+        out.print(
+            f"{answer['score']:.1f} of 100 as of {answer['as_of']}: prior "
+            f"{answer['prior_log_odds']:+.3f}, rows {from_rows:+.3f} log-odds"
+        )
+    rows = answer["rows"]
+    table = _table(">adds", "category", "stance", ">owners", "source")
+    for row in rows[:limit]:
+        source = (
+            f"{safe(row['title'])}\n[dim]{safe(row['publisher'])}, "
+            f"{(row['published'] or '')[:10]}, {safe(row['url']) or 'no link'}, "
+            f"event {row['event_id']}[/dim]"
+        )
+        table.add_row(
+            f"{row['contribution']:+.4f}",
+            row["category"],
+            f"{row['stance']} {row['severity']}",
+            str(len(row["owners"])),
+            source,
+        )
+    out.print(table)
+    if len(rows) > limit:
+        rest = sum(row["contribution"] for row in rows[limit:])
+        out.print(f"and {len(rows) - limit:,} more rows adding {rest:+.4f}; --limit shows more")
+
+
+def items(rows: Sequence[dict[str, Any]]) -> None:
+    """Items, newest first."""
+    table = _table("seen", "id", "publisher", "title", "labels")
+    for row in rows:
+        labels = ", ".join(f"{one['category']} {one['stance']}" for one in row["labels"])
+        table.add_row(
+            row["first_seen"][:10],
+            safe(row["id"]),
+            safe(row["publisher"]),
+            safe(row["title"]),
+            labels,
+        )
+    console().print(table)
+
+
+def history(rows: Sequence[dict[str, Any]]) -> None:
+    """One line per kept score."""
+    table = _table("as of", ">score", ">low", ">high", ">events", ">publishers")
+    for row in rows:
+        table.add_row(
+            row["as_of"][:16],
+            *(f"{row[name]:.2f}" for name in ("score", "low", "high")),
+            f"{row['events']:,}",
+            f"{row['publishers']:,}",
+        )
+    console().print(table)
+
+
+def shown(answer: dict[str, Any]) -> None:
+    """One item with its verdicts, and its event with why each member is in it."""
+    out = console()
+    if item := answer["item"]:
+        out.print(f"[bold]{safe(item['title'])}[/bold]")
+        dated = item["published"] or "undated: kept, never scored"
+        out.print(
+            f"{safe(item['publisher'])} (owner {safe(item['owner'])}), {dated}, first seen "
+            f"{item['first_seen']}\n{safe(item['url']) or 'no link'}"
+        )
+        if item["summary"]:
+            out.print(safe(item["summary"]))
+        out.print(f"state {item['state']} {safe(item['state_reason'])}".rstrip())
+    for verdict in answer["verdicts"]:
+        said = ", ".join(
+            f"{one['category']} {one['stance']} (severity {one['severity']}, p {one['p']:.2f})"
+            for one in verdict["labels"]
+        )
+        held = (
+            "abstained"
+            if verdict["abstained"]
+            else "relevant"
+            if verdict["relevant"]
+            else "not relevant"
+        )
+        out.print(
+            f"{verdict['judge']} ({verdict['prompt_hash']}): {held}, {verdict['reason']}; {said}"
+        )
+    if event := answer["event"]:
+        out.print(f"\nevent {event['id']}, opened {event['opened']}")
+        table = _table("seen", "publisher", "title", "why it is in this event")
+        for one in event["members"]:
+            table.add_row(
+                one["first_seen"][:16], safe(one["publisher"]), safe(one["title"]), safe(one["why"])
+            )
+        out.print(table)
+
+
+def status(answer: dict[str, Any]) -> None:
+    """Health on one screen."""
+    out = console()
+    shown_score = "none" if answer["score"] is None else f"{answer['score']:.1f}"
+    out.print(f"thesis {answer['thesis']} ({answer['thesis_version']})   data {answer['data']}")
+    out.print(f"score {shown_score}   last pass {answer['last_pass']}   {answer['status']}")
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["items"].items()))
+    out.print(
+        f"items: {counts}   ledger rows: {answer['ledger_rows']:,}   waiting for the index: "
+        f"{answer['index_waiting']:,}   rejected input: {answer['rejected']:,}"
+    )
+    table = _table("source", "health", ">items", "last success", "what is wrong and what to do")
+    for one in answer["sources"]:
+        table.add_row(
+            safe(one["name"]),
+            one["health"],
+            str(one["items"]),
+            (one.get("last_success") or "never")[:16],
+            safe(one.get("error")),
+        )
+    out.print(table)
+
+
+def findings(rows: Sequence[Any]) -> None:
+    """The doctor's list."""
+    out = console()
+    for row in rows:
+        mark = "[green]ok  [/green]" if row.well else "[red]FIX [/red]"
+        out.print(f"{mark} {row.check:<12} {safe(row.found)}")
+        if row.way_out:
+            out.print(f"                  -> {safe(row.way_out)}")
+
+
+def faults(source: str, rows: Sequence[Fault]) -> None:
+    """What could not be taken, on standard error."""
+    for fault in rows[:MOST_FAULTS]:
+        print(f"{source}, line {fault.line}: {fault.reason}. {fault.way_out}", file=sys.stderr)
+    if len(rows) > MOST_FAULTS:
+        print(f"and {len(rows) - MOST_FAULTS:,} more like these", file=sys.stderr)
+
+
+def _bar(value: float, widest: float, width: int = 24) -> str:
+    length = round(width * abs(value) / widest) if widest else 0
+    color = "red" if value > 0 else "green"
+    return f"[{color}]{'█' * length}[/{color}]"
+
+
+def _table(*names: str) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in names:
+        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
+    return table
