@@ -19,7 +19,7 @@ FILE_NAME = "config.toml"
 class Section(BaseModel):
     """A table of config.toml: frozen, and closed to keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ThesisSection(Section):
@@ -44,11 +44,12 @@ class EmbeddingSection(Section):
 
 
 class JudgeSection(Section):
-    """How items are judged; both numbers are probabilities."""
+    """How items are judged; the numbers are probabilities."""
 
     kind: Literal["local"] = "local"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     margin: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
+    certainty: Annotated[float, Field(ge=0, lt=1)] = 0.35
 
 
 class EventsSection(Section):
@@ -145,9 +146,9 @@ def parse(raw: dict[str, Any], path: Path) -> Config:
             "Secrets are read from the environment, paths from [data] folder",
         )
     folder = path.resolve().parent
-    _read_dotenv(folder / ".env")
+    key = os.environ.get("OPENAI_API_KEY") or _dotenv(folder / ".env").get("OPENAI_API_KEY")
     try:
-        return Config(**raw, folder=folder, openai_api_key=os.environ.get("OPENAI_API_KEY") or None)
+        return Config(**raw, folder=folder, openai_api_key=key or None)
     except ValidationError as error:
         raise _explain(error, path) from error
 
@@ -173,15 +174,20 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error}", "Check the file") from error
 
 
-def _read_dotenv(path: Path) -> None:
-    if path.is_file():
-        from dotenv import load_dotenv
+def _dotenv(path: Path) -> dict[str, str | None]:
+    """What a .env file sets, as values: two configurations in one process must not mix."""
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
 
-        load_dotenv(path, override=False)
+    try:
+        return dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Check the file") from error
 
 
 def _explain(error: ValidationError, path: Path) -> ConfigError:
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     keys = [str(part) for part in first["loc"]]
     name = ".".join(keys)
     if first["type"] == "extra_forbidden":

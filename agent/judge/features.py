@@ -19,33 +19,8 @@ from agent.thesis import Thesis
 _WORD = re.compile(r"[a-z0-9$%]+(?:[.,][0-9]+)*|[\u3400-\u9fff]")
 _NUMBER = re.compile(r"[\d.,$%]+")
 _STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "as",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "by",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "with",
-        "for",
-        "from",
-    ]
+    "a an the and or of to in on at as is are was were be by it its this that these with for "
+    "from".split()
 )
 RAREST = 2
 """A word must stand in this many exemplars to be a feature."""

@@ -42,8 +42,6 @@ SECOND_LABEL = 0.40
 MOST_LABELS = 3
 NEAR_ENOUGH = 1e-3
 """Relative residual at which the iteration for relevance stops; finer changes no verdict."""
-NEWTON_STEPS = 20
-"""Two parameters converge in about eight."""
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -165,12 +163,13 @@ def fit(
     )
     dense = np.column_stack([EMBEDDING_WEIGHT * embedder.embed(texts), np.ones(len(texts))])
     truth = np.array([1.0 if line.marks else -1.0 for line in lines])
-    relevance = _fit_relevance(words, dense, truth)
+    table = scipy.sparse.hstack([words, scipy.sparse.csr_matrix(dense)]).tocsr()
+    relevance = _fit_relevance(table, truth)
     named = words[:, len(vocabulary.words) :].getnnz(axis=1) > 0
-    slope, offset = _calibrate(words, dense, truth, named, _halves(texts))
+    slope, offset = _calibrate(table, truth, named, _halves(texts))
     marked = np.flatnonzero(truth > 0)
     words, dense, lines = words[marked], dense[marked], [lines[i] for i in marked.tolist()]
-    kernel = (words @ words.T).toarray() + dense @ dense.T
+    kernel = _kernel(words.astype(np.float32), dense.astype(np.float32))
     categories, severity = _fit_categories(kernel, lines, thesis)
     shares = np.column_stack([categories, _fit_stances(kernel, lines, thesis), severity])
     weights = np.column_stack([relevance, np.vstack([words.T @ shares, dense.T @ shares])])
@@ -178,30 +177,26 @@ def fit(
     return Fit(weights[: rows.width], embedding, weights[-1], slope, offset), vocabulary
 
 
-def _fit_relevance(words: Any, dense: Matrix, truth: Matrix) -> Matrix:
-    """Ridge weights of (words, dense), by iteration: there are too many lines for a kernel."""
-    from scipy.sparse.linalg import LinearOperator, lsmr
-
-    width = words.shape[1]
-    table = LinearOperator(
-        (len(truth), width + dense.shape[1]),
-        matvec=lambda weights: words @ weights[:width] + dense @ weights[width:],
-        rmatvec=lambda shares: np.concatenate([words.T @ shares, dense.T @ shares]),
-        dtype=np.float64,
-    )
-    found = lsmr(table, truth, damp=PENALTY**0.5, atol=NEAR_ENOUGH, btol=NEAR_ENOUGH)
-    return np.asarray(found[0], dtype=np.float64)
+def _kernel(words: Any, dense: Any) -> Any:
+    """Inner products of the lines, (lines, lines)."""
+    return (words @ words.T).toarray() + dense @ dense.T
 
 
-def _solve(kernel: Any, targets: Any, penalty: Any) -> Matrix:
+def _fit_relevance(table: Any, truth: Matrix) -> Matrix:
+    """Ridge weights of (words, dense): there are too many lines for a kernel."""
+    from sklearn.linear_model import Ridge
+
+    ridge = Ridge(alpha=PENALTY, solver="sparse_cg", tol=NEAR_ENOUGH, fit_intercept=False)
+    return np.asarray(ridge.fit(table, truth).coef_, dtype=np.float64)
+
+
+def _solve(kernel: Any, targets: Any, penalty: float, weight: Any = None) -> Matrix:
     """Kernel ridge regression: each line's share in the weights, (lines, targets)."""
-    import scipy.linalg
+    from sklearn.kernel_ridge import KernelRidge
 
-    system = kernel.astype(np.float32)
-    system.flat[:: len(system) + 1] += penalty
-    factor = scipy.linalg.cho_factor(system.T, overwrite_a=True, check_finite=False)
-    solved = scipy.linalg.cho_solve(factor, targets.astype(np.float32), check_finite=False)
-    return np.asarray(solved, dtype=np.float64)
+    ridge = KernelRidge(alpha=penalty, kernel="precomputed")
+    ridge.fit(kernel, targets.astype(np.float32), sample_weight=weight)
+    return np.asarray(ridge.dual_coef_, dtype=np.float64)
 
 
 def _fit_categories(
@@ -219,7 +214,7 @@ def _fit_categories(
                 f"no exemplar bears on the category {category!r}",
                 "Write some in exemplars/*.jsonl beside the thesis file",
             )
-    shares = _solve(kernel, targets, np.full(len(lines), PENALTY))
+    shares = _solve(kernel, targets, PENALTY)
     return shares[:, :-1], shares[:, -1:]
 
 
@@ -238,7 +233,12 @@ def _fit_stances(kernel: Any, lines: Sequence[Exemplar], thesis: Thesis) -> Matr
     weight = taught[said] ** -EVENING
     same = np.where(code[:, None] == code, np.float32(1 + OWN_STANCE), np.float32(1))
     block = kernel[np.ix_(line, line)] * same
-    solved = _solve(block, np.eye(len(STANCES))[said], STANCE_PENALTY * weight.mean() / weight)
+    solved = _solve(
+        block,
+        np.eye(len(STANCES))[said],
+        STANCE_PENALTY,
+        (weight / weight.mean()).astype(np.float32),
+    )
     shares = np.zeros((len(lines), len(codes), len(STANCES)))
     np.add.at(shares, line, solved[:, None, :])
     np.add.at(shares, (line, code), OWN_STANCE * solved)
@@ -254,37 +254,25 @@ def _halves(texts: Sequence[str]) -> Any:
     return np.array([hashlib.sha256(text.encode()).digest()[0] % 2 == 0 for text in texts])
 
 
-def _calibrate(
-    words: Any, dense: Matrix, truth: Matrix, named: Any, first: Any
-) -> tuple[float, float]:
+def _calibrate(table: Any, truth: Matrix, named: Any, first: Any) -> tuple[float, float]:
     """Platt's slope and offset for relevance, each half of the lines judged by the other.
 
     Off-topic lines count only if they name an entity: the others are far from the border and
-    would make the slope too sure of itself. Targets are Platt's (1999), short of 0 and 1.
+    would make the slope too sure of itself.
     """
-    width = words.shape[1]
+    from sklearn.linear_model import LogisticRegression
+
     margins = np.zeros(len(truth))
     for half in (first, ~first):
-        found = _fit_relevance(words[half], dense[half], truth[half])
-        margins[~half] = words[~half] @ found[:width] + dense[~half] @ found[width:]
+        margins[~half] = table[~half] @ _fit_relevance(table[half], truth[half])
     relevant = truth > 0
     close = named & ~relevant
     used = relevant | (close if close.any() else ~relevant)
     relevant, margins = relevant[used], margins[used]
     counts = np.where(relevant, relevant.sum(), (~relevant).sum())
-    weight = np.where(relevant, RELEVANT_SHARE, 1 - RELEVANT_SHARE) / counts
-    target = np.where(relevant, counts + 1, 1) / (counts + 2)
-    return _newton(np.column_stack([margins, np.ones(len(margins))]), target, weight)
-
-
-def _newton(columns: Matrix, target: Matrix, weight: Matrix) -> tuple[float, float]:
-    """Weighted logistic regression on two columns."""
-    found = np.zeros(2)
-    for _ in range(NEWTON_STEPS):
-        p = _logistic(columns @ found)
-        bend = (columns * (weight * p * (1 - p))[:, None]).T @ columns
-        found += np.linalg.solve(bend + 1e-9 * np.eye(2), columns.T @ (weight * (target - p)))
-    return float(found[0]), float(found[1])
+    weight = len(counts) * np.where(relevant, RELEVANT_SHARE, 1 - RELEVANT_SHARE) / counts
+    platt = LogisticRegression(C=1e6).fit(margins[:, None], relevant, sample_weight=weight)
+    return float(platt.coef_[0, 0]), float(platt.intercept_[0])
 
 
 def _logistic(values: Any) -> Any:
