@@ -26,8 +26,8 @@ from agent.judge import Judgeable
 from agent.sources import Fetched
 from agent.workspace import EMBEDDER_KEY, Workspace
 from store import events, items, ledger, outbox, settings, sources, verdicts
+from store.index_process import IndexProcess
 from store.models import ItemState
-from store.vectors import IndexWriter
 
 CHUNK = 500
 """Items to a transaction: small enough to lose little, large enough to be fast."""
@@ -107,10 +107,11 @@ class Pass:
         self._window_end: datetime | None = None
         self._book: standing.Book | None = None
         self._storylines: Storylines | None = None
-        self._index = IndexWriter(workspace.database.folder, workspace.embedder.name)
+        self._index = IndexProcess(workspace.database.folder, workspace.embedder.name)
         self._indexer = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._sent: tuple[Future[None], list[int]] | None = None
         self._unindexed = 0
+        self._thesis_kept = False
 
     def __enter__(self) -> Self:
         with self._database.writing() as connection:
@@ -139,9 +140,11 @@ class Pass:
             ("judge", ItemState.GROUPED, self._judge),
             ("score", ItemState.JUDGED, self._score),
         ):
-            while waiting := self._waiting(before, now):
+            full = True
+            while full and (waiting := self._waiting(before, now)):
                 work(waiting, now)
                 self._progress(stage, len(waiting))
+                full = len(waiting) == CHUNK
         self._feed_index(at_least=INDEX_BATCH)
 
     def snapshot(self, now: datetime) -> standing.Standing:
@@ -281,6 +284,7 @@ class Pass:
             labels=tuple(
                 (label["category"], label["stance"], label["p"], label["severity"])
                 for label in said.labels
+                if label["p"] >= self._workspace.config.judge.certainty
             ),
         )
 
@@ -320,7 +324,9 @@ class Pass:
 
     def _keep_thesis(self, connection: Any, now: datetime) -> None:
         thesis = self._thesis
-        ledger.keep_thesis(connection, thesis.version, thesis.id, thesis.text, now)
+        if not self._thesis_kept:
+            ledger.keep_thesis(connection, thesis.version, thesis.id, thesis.text, now)
+        self._thesis_kept = True
 
     def _feed_index(self, *, at_least: int) -> None:
         """Hand Chroma what waits, in the background; with `at_least` 1, wait until all is in."""

@@ -5,7 +5,7 @@ from agent.intake import text_of
 from agent.pipeline import Pass, Progress, silent
 from agent.workspace import EMBEDDER_KEY, Workspace
 from store import items, outbox, settings
-from store.vectors import IndexWriter
+from store.index_process import IndexProcess
 
 CHUNK = 500
 
@@ -18,7 +18,9 @@ def rebuild(workspace: Workspace, *, embed_again: bool, progress: Progress = sil
     """
     if embed_again:
         _embed_all(workspace, progress)
-    IndexWriter(workspace.database.folder, workspace.embedder.name).clear()
+    index = IndexProcess(workspace.database.folder, workspace.embedder.name)
+    index.clear()
+    index.close()
     with workspace.database.writing() as connection:
         waiting = outbox.refill(connection)
     with Pass(workspace, progress):

@@ -131,12 +131,13 @@ def _prepare(connection: Any, record: object) -> None:
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-32000",
+        "wal_autocheckpoint=8000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
 
 
 def _holder(folder: Path) -> str:

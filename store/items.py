@@ -212,7 +212,7 @@ def listing(
             " WHERE label.value ->> 'category' = :category)"
         )
         query = query.where(has.bindparams(category=category))
-    if match is not None:
+    if match and match.strip():
         found = text("item.number IN (SELECT rowid FROM item_text WHERE item_text MATCH :match)")
         query = query.where(found.bindparams(match=_quoted(match)))
     return list(connection.execute(query.limit(limit)))

@@ -15,6 +15,16 @@ _EVENT = Event.__table__  # type: ignore[attr-defined]
 _SNAPSHOT = Snapshot.__table__  # type: ignore[attr-defined]
 _VERSION = ThesisVersion.__table__  # type: ignore[attr-defined]
 
+_FRESH = upsert(_SNAPSHOT)
+_KEEP_SNAPSHOT = _FRESH.on_conflict_do_update(
+    index_elements=["thesis_id", "as_of"],
+    set_={
+        column.name: _FRESH.excluded[column.name]
+        for column in _SNAPSHOT.c
+        if column.name not in ("id", "thesis_id", "as_of")
+    },
+)
+
 
 def append(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add ledger rows; nothing is ever changed or deleted here."""
@@ -70,11 +80,7 @@ def count(connection: Connection, thesis_id: str) -> int:
 
 def keep_snapshot(connection: Connection, row: Mapping[str, Any]) -> None:
     """Store the score of an instant; a second pass over the same instant replaces it."""
-    query = upsert(_SNAPSHOT).values(**row)
-    fresh = {name: query.excluded[name] for name in row if name not in ("thesis_id", "as_of")}
-    connection.execute(
-        query.on_conflict_do_update(index_elements=["thesis_id", "as_of"], set_=fresh)
-    )
+    connection.execute(_KEEP_SNAPSHOT, [dict(row)])
 
 
 def snapshots(
