@@ -1,0 +1,99 @@
+"""A replay beside a bare loop that upserts the same vectors into Chroma, day by day, in one run.
+
+Promise: at least 60% of the bare loop's throughput, under 700 MB, and a second replay changes
+nothing. Each side runs in a process of its own.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import archive
+
+LIMIT_MB = 700
+SHARE = 0.60
+
+
+def run() -> None:
+    """Print both throughputs and their ratio."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lines = folder / "items.jsonl"
+        with lines.open("w", encoding="utf-8") as out:
+            out.writelines(json.dumps(row) + "\n" for row in archive.rows())
+        (folder / "config.toml").write_text("", encoding="utf-8")
+        ours = _measured("replay", folder, lines)
+        again = _measured("replay", folder, lines)
+        bare = _measured("bare", folder, lines)
+    rate, peer = ours["items"] / ours["seconds"], bare["items"] / bare["seconds"]
+    print(f"replay {rate:,.0f} items/s, bare Chroma loop {peer:,.0f} items/s")
+    print(
+        f"ratio {rate / peer:.2f} (promised {SHARE}), peak {ours['mb']:.0f} MB (under {LIMIT_MB})"
+    )
+    print(f"second replay: {again['seconds']:.1f} s, same score: {again['score'] == ours['score']}")
+
+
+def _measured(side: str, folder: Path, lines: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.replay", side, str(folder), str(lines)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=archive.ROOT)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _replay(folder: Path, lines: Path) -> dict[str, float]:
+    from agent.replay import replay
+    from agent.sources import files
+    from agent.workspace import writing
+
+    with writing(folder / "config.toml") as workspace:
+        _ = workspace.judge  # fitted once and cached: not part of a replay's throughput
+        started = time.perf_counter()
+        fetched = files.fetch(lines, "bench")
+        done = replay(workspace, fetched, "bench")
+        seconds = time.perf_counter() - started
+    assert done.standing is not None
+    return {
+        "items": len(fetched.drafts),
+        "seconds": seconds,
+        "score": done.standing.score.score,
+    }
+
+
+def _bare(folder: Path, lines: Path) -> dict[str, float]:
+    """The same vectors, in the same daily batches, into an empty Chroma: nothing else."""
+    import chromadb
+    from chromadb.config import Settings
+
+    from agent.replay import by_day
+    from agent.sources import files
+    from agent.workspace import reading
+    from store import items
+
+    with reading(folder / "config.toml") as workspace, workspace.database.reading() as connection:
+        known = items.known(connection, [one.id for one in files.fetch(lines, "bench").drafts])
+        batches = [
+            [str(known[one.id].number) for one in day if one.id in known]
+            for _, day in by_day(files.fetch(lines, "bench").drafts)
+        ]
+        vectors = [items.vectors_of(connection, [int(n) for n in ids]) for ids in batches]
+    client = chromadb.PersistentClient(
+        str(folder / "bare"), settings=Settings(anonymized_telemetry=False)
+    )
+    collection = client.create_collection(
+        "items", configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+    )
+    started = time.perf_counter()
+    for ids, batch in zip(batches, vectors, strict=True):
+        collection.upsert(ids=ids, embeddings=batch)
+    return {"items": sum(map(len, batches)), "seconds": time.perf_counter() - started}
+
+
+if __name__ == "__main__":
+    measure = {"replay": _replay, "bare": _bare}[sys.argv[1]]
+    result = measure(Path(sys.argv[2]), Path(sys.argv[3]))
+    result["mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(result))
