@@ -1,0 +1,1 @@
+"""Tests mirror the tree: a behaviour's test is found where the behaviour is."""

@@ -1,0 +1,145 @@
+"""What every test stands on: no network but loopback, no key, a folder of its own."""
+
+import gzip
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from agent import config as configuration
+from agent import thesis as theses
+from agent.config import JudgeSection
+from agent.embed import StaticEmbedder
+from agent.judge import local
+from agent.judge.local import LocalJudge
+from agent.thesis import Thesis
+from agent.workspace import Workspace, writing
+from tests.fakes import FakeEmbedder, FakeJudge
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("THESISWATCH_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection or look-up that would leave the machine is a failure, not a delay."""
+    connect = socket.socket.connect
+    resolve = socket.getaddrinfo
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "unix"
+        if host not in ("127.0.0.1", "::1", "unix"):
+            raise AssertionError(f"a test tried to reach {host!r}")
+        connect(self, address)
+
+    def resolved(host: str, *rest: object, **named: object) -> object:
+        if host not in ("127.0.0.1", "::1", "localhost") and not host.endswith(".invalid"):
+            raise AssertionError(f"a test tried to look up {host!r}")
+        return resolve(host, *rest, **named)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+
+@pytest.fixture(autouse=True)
+def without_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The real data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real data is not at {SHARED}; set THESISWATCH_DATA")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def thesis() -> Thesis:
+    """The default thesis."""
+    return theses.load(theses.BUNDLED / "nvda_short_case" / theses.THESIS_FILE)
+
+
+@pytest.fixture(scope="session")
+def static_embedder() -> StaticEmbedder:
+    """The embedder that needs no key."""
+    return StaticEmbedder()
+
+
+@pytest.fixture(scope="session")
+def judge_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `local_judge` keeps its fit; copy it to `data/cache` to spare a process the fitting."""
+    return tmp_path_factory.mktemp("judge")
+
+
+@pytest.fixture(scope="session")
+def local_judge(thesis: Thesis, static_embedder: StaticEmbedder, judge_cache: Path) -> LocalJudge:
+    """The real judge as configured by default, fitted once."""
+    chosen = JudgeSection()
+    return local.make(
+        thesis, static_embedder, judge_cache, threshold=chosen.threshold, margin=chosen.margin
+    )
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    """The default configuration without its sources, in a folder of the test's own."""
+    path = tmp_path / configuration.FILE_NAME
+    path.write_text(configuration.default_text().split("# Sources:")[0], encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def workspace(config_path: Path) -> Iterator[Workspace]:
+    """A workspace with a fake embedder and a fake judge that reads labels out of the title."""
+    with writing(config_path) as opened:
+        opened.__dict__["embedder"] = FakeEmbedder()
+        opened.__dict__["judge"] = FakeJudge()
+        yield opened
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Callable[..., Path]:
+    """Writes rows as a JSON Lines file (gzipped when the name ends so) and gives its path."""
+
+    def write(*rows: object, name: str = "items.jsonl") -> Path:
+        path = tmp_path / name
+        text = "".join(
+            (row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n"
+            for row in rows
+        )
+        data = text.encode()
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def workspaces(tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
+    """Opens workspaces by name, each in a folder of its own; the same name is the same folder.
+
+    Only one of a name may be open at a time, as only one process may write: `close()` it first.
+    """
+    opened: dict[str, ExitStack] = {}
+
+    def close(name: str) -> None:
+        opened.pop(name).close()
+
+    def open_(name: str, *, config: str = "", **parts: object) -> Workspace:
+        path = tmp_path / name / configuration.FILE_NAME
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(config, encoding="utf-8")
+        opened[name] = ExitStack()
+        found = opened[name].enter_context(writing(path))
+        found.__dict__.update({"embedder": FakeEmbedder(), "judge": FakeJudge(), **parts})
+        return found
+
+    open_.close = close  # type: ignore[attr-defined]
+    yield open_
+    for stack in opened.values():
+        stack.close()
