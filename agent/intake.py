@@ -1,7 +1,7 @@
 """Drafts become stored items: told apart from known ones, attributed to an owner, never redated."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -59,6 +59,8 @@ def take(
                 clashes.append(_clash(draft, before.title))
             elif twin and _clashes(draft, twin.title, events.canonical_url(twin.url)):
                 clashes.append(_clash(draft, twin.title))
+            elif twin and not twin.published:
+                fresh[draft.id] = replace(twin, published=draft.published)
             elif before and not before.dated and draft.published:
                 items.give_date(connection, before.number, draft.published)
                 dated_now += 1
@@ -77,7 +79,8 @@ def take(
 
 def _clashes(draft: Draft, title: str, url: str | None) -> bool:
     """Same id, yet neither the address nor the title of the one that has it."""
-    return events.canonical_url(draft.url) != url and draft.title != title
+    same_address = url is not None and events.canonical_url(draft.url) == url
+    return not same_address and draft.title != title
 
 
 def _clash(draft: Draft, title: str) -> Fault:

@@ -2,10 +2,10 @@
 
 from agent import embed
 from agent.intake import text_of
-from agent.pipeline import Pass, Progress, silent
+from agent.pipeline import Pass
+from agent.progress import Progress, silent
 from agent.workspace import EMBEDDER_KEY, Workspace
 from store import items, outbox, settings
-from store.index_process import IndexProcess
 
 CHUNK = 500
 
@@ -18,9 +18,7 @@ def rebuild(workspace: Workspace, *, embed_again: bool, progress: Progress = sil
     """
     if embed_again:
         _embed_all(workspace, progress)
-    index = IndexProcess(workspace.database.folder, workspace.embedder.name)
-    index.clear()
-    index.close()
+    workspace.index.clear()
     with workspace.database.writing() as connection:
         waiting = outbox.refill(connection)
     with Pass(workspace, progress):

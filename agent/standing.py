@@ -14,7 +14,15 @@ from agent.thesis import Thesis
 from store import ledger, sources
 
 UNCALIBRATED = "uncalibrated"
-_MATERIAL = ("stance", "severity", "weight", "half_life_days", "owners", "item_number")
+_MATERIAL = (
+    "stance",
+    "severity",
+    "weight",
+    "half_life_days",
+    "occurred_at",
+    "owners",
+    "item_number",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +132,15 @@ def as_ledger_row(row: Mapping[str, Any]) -> LedgerRow:
     )
 
 
-def blind_share(connection: Any, config: Config) -> float:
-    """The share of the configured sources whose last look failed: what we could not see."""
-    states = sources.states(connection)
-    failing = [
-        one.name for one in config.sources if one.name in states and states[one.name].failures
-    ]
-    return len(failing) / len(config.sources) if config.sources else 0.0
+def blind_share(connection: Any, config: Config, now: datetime) -> float:
+    """The share of the configured sources whose last look, by `now`, failed: what we cannot see."""
+    failing = {
+        name
+        for name, state in sources.states(connection).items()
+        if state.failures and state.last_attempt_at <= now
+    }
+    configured = [one.name for one in config.sources]
+    return len(failing.intersection(configured)) / len(configured) if configured else 0.0
 
 
 def _status(found: Score, blind: float) -> str:

@@ -23,6 +23,7 @@ from store.database import Database, exists, open_database, writer_lock
 if TYPE_CHECKING:
     from agent.embed import Embedder
     from agent.judge import Judge
+    from store.index_process import IndexProcess
 
 CACHE = "cache"
 EMBEDDER_KEY = "embedder"
@@ -64,6 +65,13 @@ class Workspace:
             threshold=self.config.judge.threshold,
             margin=self.config.judge.margin,
         )
+
+    @cached_property
+    def index(self) -> "IndexProcess":
+        """The writer of the vector index; its process starts with the first batch."""
+        from store.index_process import IndexProcess
+
+        return IndexProcess(self.database.folder, self.embedder.name)
 
     @cached_property
     def publishers(self) -> Publishers:

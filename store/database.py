@@ -1,5 +1,6 @@
 """Engine, transactions, pragmas, the writer's lock, and SQLite's errors in our own words."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from store import migrations
 FILE_NAME = "thesiswatch.sqlite3"
 LOCK_NAME = "writer.lock"
 BUSY_SECONDS = 5.0
+ROOM_NEEDED = 1_000_000
 
 
 class Database:
@@ -41,12 +43,19 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(folder: Path) -> Database:
-    """Open (making or upgrading it as needed) the database in `folder`."""
+def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """Open (making or upgrading it as needed) the database in `folder`.
+
+    A statement waits `busy_seconds` for another program's lock before StoreBusy.
+    """
     with translated(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = _engine(folder / FILE_NAME)
-        migrations.upgrade(engine)
+        engine = _engine(folder / FILE_NAME, busy_seconds)
+        try:
+            migrations.upgrade(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     return Database(folder, engine)
 
 
@@ -99,7 +108,7 @@ def _explain(reason: str, folder: Path) -> StoreError:
             f"the database in {folder} is locked by another program",
             "Nothing was lost: close that program and run again",
         )
-    if "full" in low or "no space" in low:
+    if "full" in low or "no space" in low or ("disk i/o" in low and _is_full(folder)):
         return StoreError(
             f"the disk of {folder} is full",
             "Nothing was lost: free some space and run again, it goes on where it stopped",
@@ -116,8 +125,16 @@ def _explain(reason: str, folder: Path) -> StoreError:
     return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")
 
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+def _is_full(folder: Path) -> bool:
+    """SQLite calls a disk that cannot even take the WAL's index an I/O error."""
+    try:
+        return shutil.disk_usage(folder).free < ROOM_NEEDED
+    except OSError:
+        return False
+
+
+def _engine(path: Path, busy_seconds: float) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

@@ -79,33 +79,47 @@ class IndexProcess:
 
 
 def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until the pipe closes."""
+    """Answer requests until the pipe closes, be it in the middle of one."""
     from filelock import FileLock, Timeout
 
     writer = IndexWriter(folder, embedder)
     lock = FileLock(folder / LOCK_NAME, timeout=PATIENCE)
-    while line := requests.readline():
+    while (request := _next(requests)) is not None:
         try:
             lock.acquire()
-            _obey(writer, json.loads(line), requests)
+            _obey(writer, *request)
             answer = {"done": True}
         except Timeout:
             answer = _error("StoreError", f"the index in {folder} is being written", "Run again")
         except StoreError as error:
             kind = "IndexMismatch" if isinstance(error, IndexMismatch) else "StoreError"
             answer = _error(kind, error.message, error.way_out)
-        answers.write(json.dumps(answer).encode() + b"\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps(answer).encode() + b"\n")
+            answers.flush()
+        except BrokenPipeError:
+            break  # the parent died: nobody asks, nobody listens
     writer.close()
 
 
-def _obey(writer: IndexWriter, request: dict[str, Any], requests: IO[bytes]) -> None:
+def _next(requests: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
+    """The next request and what came with it; None when the parent has gone."""
+    line = requests.readline()
+    if not line.endswith(b"\n"):
+        return None
+    request = json.loads(line)
+    size = request.get("count", 0) * (8 + 4 * request.get("dimension", 0))
+    payload = requests.read(size)
+    return (request, payload) if len(payload) == size else None
+
+
+def _obey(writer: IndexWriter, request: dict[str, Any], payload: bytes) -> None:
     if request.get("clear"):
         writer.clear()
         return
     count, dimension = request["count"], request["dimension"]
-    numbers = np.frombuffer(requests.read(8 * count), dtype=np.int64)
-    vectors = np.frombuffer(requests.read(4 * count * dimension), dtype=np.float32)
+    numbers = np.frombuffer(payload[: 8 * count], dtype=np.int64)
+    vectors = np.frombuffer(payload[8 * count :], dtype=np.float32)
     writer.add(numbers.tolist(), vectors.reshape(count, dimension))
 
 
@@ -121,4 +135,5 @@ def _environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, sys.stdout.buffer)
+    with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as answers:
+        serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, answers)

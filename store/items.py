@@ -1,12 +1,13 @@
 """Items, their vectors and how far each has come."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, TextClause, bindparam, func, insert, select, text, update
 
 from store.models import Embedding, IndexOutbox, Item, ItemState, Verdict
 
@@ -56,22 +57,36 @@ def give_date(connection: Connection, number: int, published_at: datetime) -> No
     connection.execute(query)
 
 
-def waiting(connection: Connection, state: ItemState, until: datetime, limit: int) -> list[Any]:
-    """The first `limit` items in `state` first seen by `until`, in the order they were seen."""
+def waiting(connection: Connection, state: ItemState, until: datetime, limit: int) -> list[int]:
+    """Numbers of the first `limit` items in `state` seen by `until`, in the order they were."""
     query = (
-        select(_ITEM)
+        select(_ITEM.c.number)
         .where(_ITEM.c.state == state, _ITEM.c.first_seen_at <= until)
         .order_by(_ITEM.c.first_seen_at, _ITEM.c.id)
         .limit(limit)
     )
-    return list(connection.execute(query))
+    return [int(number) for number in connection.execute(query).scalars()]
+
+
+def by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Any]:
+    """Items whole, in the order asked for."""
+    found: dict[int, Any] = {}
+    for chunk in _chunks(list(numbers), 500):
+        query = select(_ITEM).where(_ITEM.c.number.in_(chunk))
+        found.update((row.number, row) for row in connection.execute(query))
+    return [found[number] for number in numbers]
+
+
+def event_ids(connection: Connection, numbers: Sequence[int]) -> list[str]:
+    """The events that items belong to, each once, in order of id."""
+    query = select(_ITEM.c.event_id).where(_ITEM.c.number.in_(_listed(numbers))).distinct()
+    return sorted(connection.execute(query).scalars())
 
 
 def advance(connection: Connection, numbers: Sequence[int], state: ItemState) -> None:
     """Mark items as having come as far as `state`."""
-    query = update(_ITEM).where(_ITEM.c.number == bindparam("n")).values(state=str(state))
-    if numbers:
-        connection.execute(query, [{"n": number} for number in numbers])
+    query = update(_ITEM).where(_ITEM.c.number.in_(_listed(numbers)))
+    connection.execute(query.values(state=str(state)))
 
 
 def quarantine(connection: Connection, number: int, reason: str) -> None:
@@ -216,6 +231,12 @@ def listing(
         found = text("item.number IN (SELECT rowid FROM item_text WHERE item_text MATCH :match)")
         query = query.where(found.bindparams(match=_quoted(match)))
     return list(connection.execute(query.limit(limit)))
+
+
+def _listed(numbers: Sequence[int]) -> TextClause:
+    """Numbers as one parameter, however many."""
+    listed = text("SELECT value FROM json_each(:numbers)")
+    return listed.bindparams(numbers=json.dumps(list(numbers)))
 
 
 def _quoted(words: str) -> str:

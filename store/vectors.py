@@ -3,13 +3,15 @@
 SQL holds the vectors; this folder can be deleted at any time. Measured on Chroma 1.5.9: two
 writers corrupt a folder, and a reader never sees another process's rows until it reopens with a
 cleared cache. So only the holder of the writer's lock may make an `IndexWriter`, every batch it
-adds moves a watermark file, and an `IndexReader` that sees the watermark moved opens anew.
+adds writes a watermark file that never reads the same twice, not even after the index was cleared,
+and an `IndexReader` that sees another watermark opens anew.
 """
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -42,7 +44,7 @@ class IndexWriter:
                 self._collection.upsert(
                     ids=[str(number) for number in numbers[chunk]], embeddings=vectors[chunk]
                 )
-        self._mark()
+            self._mark()
 
     def clear(self) -> None:
         """Start over with an empty index."""
@@ -58,9 +60,8 @@ class IndexWriter:
 
     def _mark(self) -> None:
         path = self._folder / WATERMARK
-        before = int(path.read_text(encoding="ascii")) if path.is_file() else 0
         draft = path.with_suffix(".draft")
-        draft.write_text(str(before + 1), encoding="ascii")
+        draft.write_text(uuid4().hex, encoding="ascii")
         draft.replace(path)
 
 
@@ -93,7 +94,10 @@ class IndexReader:
 
     def count(self) -> int:
         """How many items are indexed."""
-        return int(self._collection.count()) if self._fresh() else 0
+        if not self._fresh():
+            return 0
+        with _translated(self._folder):
+            return int(self._collection.count())
 
     def numbers(self) -> set[int]:
         """The item numbers that are indexed."""
@@ -124,18 +128,23 @@ class IndexReader:
 def _open(folder: Path, embedder: str) -> tuple[Any, Any]:
     with _translated(folder):
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings
 
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        client = chromadb.PersistentClient(
-            path=str(folder), settings=Settings(anonymized_telemetry=False)
-        )
-        collection = client.get_or_create_collection(
-            COLLECTION,
-            metadata={"embedder": embedder},
-            configuration={"hnsw": {"space": "cosine"}},
-            embedding_function=None,
-        )
+        try:
+            client = chromadb.PersistentClient(
+                path=str(folder), settings=Settings(anonymized_telemetry=False)
+            )
+            collection = client.get_or_create_collection(
+                COLLECTION,
+                metadata={"embedder": embedder},
+                configuration={"hnsw": {"space": "cosine"}},
+                embedding_function=None,
+            )
+        except BaseException:
+            SharedSystemClient.clear_system_cache()  # or the next try is handed the same wreck
+            raise
     made_by = (collection.metadata or {}).get("embedder")
     if made_by != embedder:
         _release(client)
@@ -167,8 +176,9 @@ class _translated:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is None or isinstance(error, StoreError):
             return
-        module = type(error).__module__ or ""
-        if isinstance(error, (OSError, ValueError, RuntimeError)) or "chroma" in module:
+        module = type(error).__module__ or ""  # pyo3: a panic in Chroma's Rust
+        ours = isinstance(error, (AttributeError, OSError, ValueError, RuntimeError))
+        if ours or "chroma" in module or "pyo3" in module:
             raise StoreError(
                 f"the vector index in {self._folder} failed: {error}",
                 "Nothing is lost, SQL has every vector: free disk space if it is full, then run "

@@ -1,0 +1,60 @@
+"""Vectors from the outbox into Chroma while a pass goes on."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from agent.workspace import Workspace
+from store import items, outbox
+
+BATCH = 2000
+"""Vectors handed over at a time: Chroma takes large batches twice as fast as a day's."""
+
+
+class Indexer:
+    """Hands over batches in the background; a thread waits for the index process to answer.
+
+    A batch leaves the outbox when it is in the index, so whatever happens in between it is
+    handed over again. StoreError from here means that SQL is complete and the index is behind.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._database = workspace.database
+        self._process = workspace.index
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
+        self._sent: tuple[Future[None], list[int]] | None = None
+
+    def feed(self) -> None:
+        """Hand over a batch if one is full and the last one is in; never waits."""
+        if self._sent and not self._sent[0].done():
+            return
+        self._receive()
+        with self._database.reading() as connection:
+            full = outbox.lag(connection) >= BATCH
+        if full:
+            self._send()
+
+    def finish(self) -> None:
+        """Wait until everything is in."""
+        self._receive()
+        while self._send():
+            self._receive()
+
+    def close(self) -> None:
+        """Let go of thread and process."""
+        self._thread.shutdown(wait=True)
+        self._process.close()
+
+    def _send(self) -> bool:
+        with self._database.reading() as connection:
+            numbers = outbox.waiting(connection, BATCH)
+            vectors = items.vectors_of(connection, numbers)
+        if numbers:
+            self._sent = (self._thread.submit(self._process.add, numbers, vectors), numbers)
+        return bool(numbers)
+
+    def _receive(self) -> None:
+        if self._sent:
+            future, numbers = self._sent
+            self._sent = None
+            future.result()
+            with self._database.writing() as connection:
+                outbox.done(connection, numbers)

@@ -1,0 +1,97 @@
+"""The score stage: verdicts on an event's members become ledger rows. Storage around evidence."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from agent import evidence
+from agent.events import Storylines
+from agent.standing import Book
+from agent.workspace import Workspace
+from store import events, ledger, verdicts
+
+
+class Weigher:
+    """Keeps the standing ledger and the storylines in memory from chunk to chunk."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._thesis = workspace.thesis
+        self._book: Book | None = None
+        self._storylines: Storylines | None = None
+
+    def book(self, connection: Any, now: datetime) -> Book:
+        """The ledger as it stands at `now`."""
+        if self._book is None:
+            self._book = Book.read(connection, self._thesis)
+        return self._book.until(now)
+
+    def weigh(self, connection: Any, event_ids: Sequence[str], now: datetime) -> None:
+        """Append the ledger rows that the events' members now call for."""
+        relevant = verdicts.relevant_events(connection, event_ids)
+        members = verdicts.of_events(connection, relevant)
+        book = self.book(connection, now)
+        self._book = None  # what follows may fail half-way: then the book is read back
+        opened = events.by_ids(connection, relevant)
+        for event in sorted(opened.values(), key=lambda event: (event.opened_at, event.id)):
+            said = [one for one in members if one.event_id == event.id]
+            rows = self._restated(connection, book, event, said, now)
+            ledger.append(connection, rows)
+            book.take(rows)
+        self._book = book
+
+    def _restated(
+        self, connection: Any, book: Book, event: Any, said: Sequence[Any], now: datetime
+    ) -> list[dict[str, Any]]:
+        """Rows that do not stand yet as they should."""
+        witnesses = [self._witness(one) for one in said if _counts(one, now)]
+        if not any(witness.labels for witness in witnesses):
+            return []
+        rank = self._rank(connection, event)
+        stamp = {
+            "event_id": event.id,
+            "thesis_id": self._thesis.id,
+            "thesis_version": self._thesis.version,
+            "recorded_at": now,
+        }
+        return [
+            {**asdict(row), "owners": list(row.owners), **stamp, "cause": cause}
+            for row in evidence.weigh(witnesses, rank=rank)
+            if (cause := book.cause(event.id, row))
+        ]
+
+    def _rank(self, connection: Any, event: Any) -> int:
+        if self._storylines is None:
+            self._storylines = Storylines(ledger.storylines(connection, self._thesis.id))
+        return self._storylines.rank(event.storyline, event.opened_at, event.id)
+
+    def _witness(self, said: Any) -> evidence.Witness:
+        publisher = self._workspace.publishers.resolve(said.publisher, said.url)
+        owner = self._workspace.mentions.find(publisher.owner)
+        named = self._workspace.mentions.find(said.title)
+        return evidence.Witness(
+            item_number=said.number,
+            verdict_id=said.verdict_id,
+            owner=said.owner,
+            reliability=publisher.reliability,
+            opinion=publisher.opinion,
+            self_report=bool(owner & named),
+            kind=said.kind,
+            occurred_at=min(said.published_at, said.first_seen_at),
+            labels=tuple(
+                (label["category"], label["stance"], label["p"], label["severity"])
+                for label in said.labels
+                if label["p"] >= self._workspace.config.judge.certainty
+            ),
+        )
+
+
+def _counts(said: Any, now: datetime) -> bool:
+    """Only dated, relevant, decided verdicts on what had been seen by now make evidence."""
+    return bool(
+        said.relevant
+        and not said.abstained
+        and said.published_at is not None
+        and said.first_seen_at <= now
+    )
