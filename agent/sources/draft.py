@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 LONGEST_TITLE = 1_000
 LONGEST_TEXT = 200_000
 KINDS = ("news", "paper", "filing", "release")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACE = re.compile(r"\s+")
-_MONTH = re.compile(r"\d{4}-\d{2}")
+_NO_DAY = re.compile(r"\d{4}(-?\d{2}|-?W\d{2})?|(?!\d{8}$)\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ class _Line(BaseModel):
     lang: str | None = None
     kind: str | None = None
 
+    @field_validator("*")
+    @classmethod
+    def can_be_stored(cls, value: str | None) -> str | None:
+        """Half of a surrogate pair (an emoji cut in two) becomes "?": no database takes it."""
+        return value and value.encode("utf-8", "replace").decode("utf-8")
+
 
 def from_mapping(raw: Any, *, source: str, line: int) -> Draft:
     """Check one parsed line. Raises ValueError saying what is wrong with it."""
@@ -122,14 +128,16 @@ def clean(text: str) -> str:
 
 
 def read_time(text: str | None) -> datetime | None:
-    """ISO 8601 to aware UTC; a date alone is its first instant. None for anything else.
-
-    A month alone ("2025-01") is no date: which day it was is not known.
-    """
-    if not text or _MONTH.fullmatch(text.strip()):
+    """ISO 8601 to aware UTC; a date alone is its first instant. None for anything else."""
+    if not is_whole_date(text):
         return None
     try:
-        found = datetime.fromisoformat(text.strip())
+        found = datetime.fromisoformat(str(text).strip())
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def is_whole_date(text: str | None) -> bool:
+    """Whether it can name a day: not a year, month or week alone, nor a count of seconds."""
+    return bool(text) and not _NO_DAY.fullmatch(str(text).strip())

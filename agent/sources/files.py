@@ -3,6 +3,7 @@
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -27,7 +28,7 @@ def fetch(path: Path | str, source: str) -> Fetched:
             for number, line in enumerate(_lines(lines), start=1):
                 if line.strip():
                     _take(line, number, source, drafts, faults)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceError(
             source, f"{path} cannot be read: {error}", "Check the path and the file"
         ) from error
