@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.errors import ThesiswatchError
+
 Point = tuple[datetime, float]
 INK, BAND, PRICE = "#1f3a5f", "#9db8d9", "#b5651d"
 
@@ -32,7 +34,10 @@ def as_png(
     prices: Sequence[Point] = (),
     price_label: str = "",
 ) -> None:
-    """Write the path with its band, and prices on a second axis where given."""
+    """Write the path with its band, and prices on a second axis where given.
+
+    Raises ThesiswatchError when the file cannot be written.
+    """
     import logging
 
     import matplotlib as mpl
@@ -55,7 +60,7 @@ def as_png(
     axis.plot(days, [row["score"] for row in history], color=INK, linewidth=1.8, label="score")
     axis.axhline(50, color="#888888", linewidth=0.8, linestyle=":")
     axis.set_ylabel("thesis strength (0-100)")
-    axis.set_title(title, loc="left", fontsize=11)
+    axis.set_title(title, loc="left", fontsize=11, parse_math=False)
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
     handles, labels = axis.get_legend_handles_labels()
@@ -69,8 +74,13 @@ def as_png(
     axis.legend(handles, labels, frameon=False, fontsize=8, loc="upper left")
     figure.autofmt_xdate(rotation=0, ha="center")
     figure.tight_layout()
-    figure.savefig(path)
-    pyplot.close(figure)
+    try:
+        figure.savefig(path, format="png")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ThesiswatchError(f"{path} cannot be written: {reason}", "Name another") from error
+    finally:
+        pyplot.close(figure)
 
 
 def _at(row: dict[str, Any]) -> datetime:

@@ -141,8 +141,6 @@ def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
 @app.command()
 def classify(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Judge items from JSON Lines and print a verdict a line; nothing is stored."""
-    import json
-
     from agent import classify as classifying
     from agent import screen
     from agent.sources import files
@@ -151,7 +149,7 @@ def classify(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
     loaded, thesis = read_settings(config)
     fetched = files.fetch(file, file)
     for answer in classifying.classify(loaded, thesis, fetched.drafts):
-        print(json.dumps(answer, ensure_ascii=False))
+        print(screen.as_json(answer))
     screen.faults(file, fetched.faults)
     if fetched.faults:
         raise typer.Exit(1)
@@ -319,13 +317,13 @@ def _instant(text: str | None, of_day: time) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        if len(text) <= 10:
+            found = datetime.combine(found.date(), of_day)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
             f"{text!r} is no date such as 2025-01-27 or 2025-01-27T15:00Z"
         ) from error
-    if len(text) <= 10:
-        found = datetime.combine(found.date(), of_day)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _counted(got: "Intake") -> str:
@@ -363,6 +361,6 @@ def _exit_on_faults(source: str, got: "Intake") -> None:
 
 
 def _print_json(answer: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
-    import json
+    from agent import screen
 
-    print(json.dumps(answer, ensure_ascii=False, indent=2))
+    print(screen.as_json(answer, indent=2))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent import workspace as workspaces
 from agent.config import Config
-from agent.errors import ThesiswatchError
+from agent.errors import ThesisFileError, ThesiswatchError
 from agent.thesis import Thesis
 from agent.workspace import Workspace
 from store import items, ledger, outbox
@@ -38,7 +38,8 @@ def examine(path: Path, now: datetime) -> list[Finding]:
     try:
         config, thesis = workspaces.read_settings(path)
     except ThesiswatchError as error:
-        return [Finding("config", False, error.message, error.way_out)]
+        check = "thesis" if isinstance(error, ThesisFileError) else "config"
+        return [Finding(check, False, error.message, error.way_out)]
     findings = [
         Finding("config", True, f"{path} is valid"),
         Finding(

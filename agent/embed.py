@@ -15,6 +15,9 @@ Vectors = np.ndarray[Any, np.dtype[np.float32]]
 LONGEST = 2000
 """Characters of a text that are embedded: the head of an article says what it is about."""
 BATCH = 256
+HARMLESS = "a word"
+REFUSALS = (400, 413, 422)
+"""What endpoints answer when a text, or so many at once, is more than they take."""
 
 
 class Embedder(Protocol):
@@ -69,7 +72,7 @@ class StaticEmbedder:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         vectors = np.asarray(self._model.embed([text or " " for text in texts]), dtype=np.float32)
-        return _unit(vectors)
+        return _unit(vectors, texts)
 
 
 class OpenAIEmbedder:
@@ -96,36 +99,59 @@ class OpenAIEmbedder:
 
     def embed(self, texts: list[str]) -> Vectors:
         """One request per 256 texts."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        batches = [self._ask(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
+        vectors = _unit(np.concatenate(batches), texts)
+        self.dimension = vectors.shape[1]
+        return vectors
+
+    def _ask(self, texts: list[str]) -> Vectors:
         import openai
 
-        rows: list[list[float]] = []
-        for start in range(0, len(texts), BATCH):
-            batch = [text or " " for text in texts[start : start + BATCH]]
-            try:
-                answer = self._client.embeddings.create(model=self._model, input=batch)
-            except openai.BadRequestError as error:
+        try:
+            return self._request(texts)
+        except openai.OpenAIError as error:
+            status = getattr(error, "status_code", None)
+            if status in REFUSALS and self._works():
                 raise TextRefused(
-                    f"the embedding endpoint refused a text: {error.status_code}",
+                    f"the embedding endpoint refused a text: {status}",
                     "The item is set aside; see `thesis status`",
                 ) from error
-            except openai.OpenAIError as error:
-                raise EmbedderError(
-                    f"the embedding endpoint failed: {type(error).__name__}",
-                    "Nothing was lost: run again, or set embedding.kind",
-                ) from error
-            rows += [row.embedding for row in sorted(answer.data, key=lambda row: row.index)]
-        if len(rows) != len(texts):
             raise EmbedderError(
-                f"the embedding endpoint gave {len(rows)} vectors for {len(texts)} texts",
-                "Check embedding.model and base_url",
-            )
-        vectors = np.array(rows, dtype=np.float32).reshape(len(texts), -1)
-        self.dimension = vectors.shape[1]
-        return _unit(vectors)
+                f"the embedding endpoint failed: {type(error).__name__}",
+                "Nothing was lost: check OPENAI_API_KEY and [embedding], and run again",
+            ) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise EmbedderError(
+                f"the embedding endpoint did not answer {len(texts)} texts with as many vectors",
+                "Check embedding.model, and base_url: most servers want /v1 at its end",
+            ) from error
+
+    def _request(self, texts: list[str]) -> Vectors:
+        """One request; ValueError and the like when the answer is not the vectors of `texts`."""
+        given = [text or " " for text in texts]
+        answer = self._client.embeddings.create(model=self._model, input=given)
+        rows = sorted(answer.data, key=lambda row: row.index)
+        vectors = np.array([row.embedding for row in rows], dtype=np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            raise ValueError(f"an answer of shape {vectors.shape}")
+        return vectors
+
+    def _works(self) -> bool:
+        """Whether it takes a harmless text now: if not, a refusal says nothing of the text."""
+        import openai
+
+        try:
+            self._request([HARMLESS])
+        except (openai.OpenAIError, AttributeError, TypeError, ValueError):
+            return False
+        return True
 
 
-def _unit(vectors: Vectors) -> Vectors:
-    """Rows scaled to length 1; a zero row stays zero."""
+def _unit(vectors: Vectors, texts: list[str]) -> Vectors:
+    """Rows scaled to length 1; the row of an empty text is zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Vectors = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    scaled[[not text for text in texts]] = 0
     return scaled

@@ -66,8 +66,9 @@ class _Voice:
 
 def weigh(witnesses: Sequence[Witness], *, rank: int) -> list[Row]:
     """Ledger rows of one event, by category; `rank` is its place in its storyline's week."""
-    categories = sorted({label[0] for witness in witnesses for label in witness.labels})
-    return [_row(category, list(_voices(witnesses, category)), rank) for category in categories]
+    heard = sorted(witnesses, key=lambda witness: (witness.occurred_at, witness.item_number))
+    categories = sorted({label[0] for witness in heard for label in witness.labels})
+    return [_row(category, list(_voices(heard, category)), rank) for category in categories]
 
 
 def _voices(witnesses: Sequence[Witness], category: str) -> Iterable[_Voice]:

@@ -56,8 +56,8 @@ class Publishers:
     def resolve(self, name: str, url: str | None) -> Publisher:
         """The publisher called `name` (may be empty) or, failing that, the one behind `url`.
 
-        On an aggregator (a site that carries others' work) the page's own section is the owner,
-        so that two writers on one platform stay two.
+        On an aggregator (a site that carries others' work) the writer it names is the owner or,
+        when it names none, the page's own section: two writers on one platform stay two.
         """
         host, path = _split(url)
         section = path.strip("/").split("/")[0] if path else ""
@@ -74,10 +74,10 @@ class Publishers:
             return by_name
         if by_host and not by_host.aggregator:
             return by_host
+        if name.strip() and not by_name and not _looks_like_host(name):
+            return self._unknown(name, name)
         if by_host:
             return replace(by_host, owner=f"{host}/{section}".rstrip("/"))
-        if name and not by_name and not _looks_like_host(name):
-            return self._unknown(name, name)
         domain = self._registrable(host or name.casefold())
         return self._unknown(domain, domain)
 

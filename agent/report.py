@@ -5,6 +5,7 @@ Everything comes from stored rows; nothing here judges, fetches or writes.
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from math import log
 from typing import Any
 
 from agent import standing
@@ -59,15 +60,16 @@ def explain(
 ) -> Answer:
     """The ledger rows behind the score, largest first; `contribution` is in log-odds.
 
-    Without filters the contributions and the prior's log-odds add up to `log_odds`; with
-    `since`, each row's contribution is its change since then and they add up to `change`.
+    Without filters the contributions and `prior_log_odds` add up to `log_odds`; with `since`,
+    each row's contribution is its change since then, and with `prior_change` (which only an
+    edited thesis makes) they add up to `change`.
     """
     thesis = workspace.thesis
     _known_category(thesis, category)
     now = _standing(workspace, as_of)
     rows = _contributions(workspace, now)
     answer: Answer = {"as_of": _iso(now.as_of), "score": now.score.score}
-    answer["prior_log_odds"] = now.score.log_odds - sum(row["contribution"] for row in rows)
+    answer["prior_log_odds"] = _log_odds(now.thesis.prior)
     answer["log_odds"] = now.score.log_odds
     if since is not None:
         before = _standing(workspace, since)
@@ -76,9 +78,11 @@ def explain(
             "since": _iso(since),
             "score_then": before.score.score,
             "change": now.score.log_odds - before.score.log_odds,
+            "prior_change": _log_odds(now.thesis.prior) - _log_odds(before.thesis.prior),
         }
     if item_id is not None:
-        rows = [row for row in rows if row["event_id"] == _item(workspace, item_id).event_id]
+        event_id = _item(workspace, item_id).event_id
+        rows = [row for row in rows if row["event_id"] == event_id]
     if category is not None:
         rows = [row for row in rows if row["category"] == category]
     rows.sort(key=lambda row: (-abs(row["contribution"]), row["event_id"], row["category"]))
@@ -189,6 +193,10 @@ def _rows(
         thesis = theses.parse(text, path=thesis.path, version=last.thesis_version)
     blind = last.detail["blind"] if last else 0.0
     return [as_ledger_row(row._mapping) for row in stored], thesis, at, blind
+
+
+def _log_odds(probability: float) -> float:
+    return log(probability) - log(1 - probability)
 
 
 def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:

@@ -147,15 +147,19 @@ def compute(
     ledger = [rows[i] for i in order]
     names = sorted(weights)
     omega = _normalised(weights, names)
-    codes = np.array([names.index(row.category) for row in ledger], dtype=np.int64)
+    place = {name: i for i, name in enumerate(names)}
+    codes = np.array([place[row.category] for row in ledger], dtype=np.int64)
     terms = _decayed(ledger, as_of)
     sums = np.bincount(codes, weights=terms, minlength=len(names)) if ledger else omega * 0
     lambdas = KAPPA * np.tanh(sums / KAPPA)
     shrink = np.divide(lambdas, sums, out=np.ones_like(sums), where=sums != 0)
     contributions = terms * (omega * shrink)[codes] if ledger else terms
-    base = log(prior / (1 - prior))
+    base = log(prior) - log(1 - prior)
     log_odds = base + float((omega * lambdas).sum())
-    draws = _bootstrap(ledger, codes, terms, len(names), seed, confusion)
+    said = [i for i, row in enumerate(ledger) if row.weight]
+    draws = _bootstrap(
+        [ledger[i] for i in said], codes[said], terms[said], len(names), seed, confusion
+    )
     low, high = _band(draws @ omega + base, log_odds, blind)
     sizes = _by_event(ledger, np.abs(contributions))
     return Score(

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from agent.pipeline import Progress, silent
+from agent.progress import Progress, silent
 from agent.sources import Fault
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_STEERING = re.compile(r"[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 MOST_FAULTS = 10
 
 
@@ -53,6 +54,14 @@ def safe(text: str | None) -> str:
     return escape(_CONTROL.sub("", text or ""))
 
 
+def as_json(answer: Any, indent: int | None = None) -> str:
+    """JSON in which whatever could steer a terminal is spelled as an escape; nothing is lost."""
+    import json
+
+    text = json.dumps(answer, ensure_ascii=False, indent=indent)
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def score(answer: dict[str, Any], names: dict[str, str]) -> None:
     """The score, then what each category adds."""
     out = console()
@@ -68,7 +77,7 @@ def score(answer: dict[str, Any], names: dict[str, str]) -> None:
     widest = max((abs(part["log_odds"]) for part in answer["categories"].values()), default=0.0)
     for id_, part in sorted(answer["categories"].items(), key=lambda pair: -pair[1]["log_odds"]):
         table.add_row(
-            names.get(id_, id_),
+            safe(names.get(id_, id_)),
             f"{part['log_odds']:+.3f}",
             f"{part['low']:+.3f}",
             f"{part['high']:+.3f}",
@@ -167,9 +176,8 @@ def shown(answer: dict[str, Any]) -> None:
             if verdict["relevant"]
             else "not relevant"
         )
-        out.print(
-            f"{verdict['judge']} ({verdict['prompt_hash']}): {held}, {verdict['reason']}; {said}"
-        )
+        judge = f"{verdict['judge']} ({verdict['prompt_hash']})"
+        out.print(f"{judge}: {held}, {safe(verdict['reason'])}; {said}")
     if event := answer["event"]:
         out.print(f"\nevent {event['id']}, opened {event['opened']}")
         table = _table("seen", "publisher", "title", "why it is in this event")
@@ -184,7 +192,9 @@ def status(answer: dict[str, Any]) -> None:
     """Health on one screen."""
     out = console()
     shown_score = "none" if answer["score"] is None else f"{answer['score']:.1f}"
-    out.print(f"thesis {answer['thesis']} ({answer['thesis_version']})   data {answer['data']}")
+    out.print(
+        f"thesis {answer['thesis']} ({answer['thesis_version']})   data {safe(answer['data'])}"
+    )
     out.print(f"score {shown_score}   last pass {answer['last_pass']}   {answer['status']}")
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["items"].items()))
     out.print(

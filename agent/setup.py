@@ -9,6 +9,7 @@ from agent import thesis as theses
 from agent.errors import ConfigError
 
 THESIS_FOLDER = "thesis"
+ENV_FILE = ".env.example"
 ENV_EXAMPLE = '# OPENAI_API_KEY=sk-...   only for [embedding] kind = "openai"\n'
 
 
@@ -20,7 +21,8 @@ def initialise(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(theses.BUNDLED / "nvda_short_case", folder / THESIS_FOLDER)
-        (folder / ".env.example").write_text(ENV_EXAMPLE, encoding="utf-8")
+        if not (folder / ENV_FILE).exists():
+            (folder / ENV_FILE).write_text(ENV_EXAMPLE, encoding="utf-8")
         path.write_text(_with_own_thesis(configuration.default_text()), encoding="utf-8")
         configuration.load(path).data_folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -7,10 +7,11 @@ Must not import anything slow, read the clock or touch the store.
 import hashlib
 import re
 import tomllib
+from collections import Counter
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,7 +28,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 class Part(BaseModel):
     """Anything a thesis file holds: frozen, and closed to unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Pillar(Part):
@@ -178,8 +179,10 @@ def parse(text: str, *, path: Path = Path("thesis.toml"), version: str = "") -> 
             **{**raw, "version": version, "text": text, "path": path},
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _fault(text, path, first["loc"], first["msg"].lower()) from error
+        unknown = [one for one in error.errors() if one["type"] == "extra_forbidden"]
+        first = (unknown or error.errors())[0]
+        message = "no thesis file has this key" if unknown else first["msg"].lower()
+        raise _fault(text, path, first["loc"], message) from error
     for loc, message in _dangling(thesis):
         raise _fault(text, path, loc, message)
     return thesis
@@ -250,7 +253,8 @@ def _repeated_aliases(thesis: Thesis) -> list[tuple[Location, str]]:
             again = [other.casefold() for other in entity.names].count(name.casefold()) > 1
             if owner != entity.id or again:
                 message = f"the alias {name!r} of {entity.id!r} already belongs to {owner!r}"
-                faults.append((("entities", i), message))
+                fields = (f for f in ("aliases_zh", "aliases") if name in getattr(entity, f))
+                faults.append((("entities", i, next(fields, "name")), message))
     return faults
 
 
@@ -265,27 +269,29 @@ def line_of(text: str, loc: Location) -> int | None:
 
     Falls back to the table's own line, then to None, where the key is not on a line of its own.
     """
-    table: str | None = None
-    index = -1
+    if len(loc) == 1:
+        return _line_at_top(text, re.escape(str(loc[0])))
+    key = re.escape(str(loc[2])) if len(loc) > 2 else None
+    place: tuple[str, int] | None = None
     found: int | None = None
-    counts: dict[str, int] = {}
-    wanted_table = str(loc[0]) if len(loc) > 1 else None
-    wanted_index = loc[1] if len(loc) > 1 else -1
-    key: Any = loc[-1] if len(loc) != 2 else None
-    if len(loc) > 3:
-        key = loc[2]
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\[(\w+)\]\]", line)
-        if header:
-            table = header[1]
-            index = counts[table] = counts.get(table, -1) + 1
-            if table == wanted_table and index == wanted_index:
+    counts: Counter[str] = Counter()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := re.match(r"\s*\[\[\s*(\w+)\s*\]\]", line):
+            place = (header[1], counts[header[1]])
+            counts[header[1]] += 1
+            if place == loc[:2]:
                 found = number
-        elif (
-            key is not None
-            and table == wanted_table
-            and index == wanted_index
-            and re.match(rf"\s*{re.escape(str(key))}\s*=", line)
-        ):
+        elif key and place == loc[:2] and re.match(rf"\s*{key}\s*=", line):
             return number
     return found
+
+
+def _line_at_top(text: str, name: str) -> int | None:
+    """Line of a key before the first table, or of the first table of that name."""
+    key = rf"\s*{name}\s*="
+    for number, line in enumerate(text.split("\n"), start=1):
+        if re.match(key, line) or re.match(rf"\s*\[+\s*{name}\s*\]", line):
+            return number
+        if line.lstrip().startswith("["):
+            key = r"(?!)"  # from the first table on, keys are a table's own
+    return None

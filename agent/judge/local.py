@@ -9,9 +9,11 @@ whatever batch it comes in.
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -145,7 +147,8 @@ def make(
     found = _read(path, thesis)
     if found is None:
         found = fit(lines, thesis, embedder)
-        _write(path, *found)
+        with suppress(OSError):  # no room or no right to keep it: it is fitted again next time
+            _write(path, *found)
     return LocalJudge(thesis, *found, prompt_hash, threshold=threshold, margin=margin)
 
 
@@ -299,7 +302,7 @@ def _read(path: Path, thesis: Thesis) -> tuple[Fit, features.Vocabulary] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
             vocabulary = features.Vocabulary(
                 [str(word) for word in kept["vocabulary"]],
                 [float(value) for value in kept["idf"]],
@@ -307,6 +310,6 @@ def _read(path: Path, thesis: Thesis) -> tuple[Fit, features.Vocabulary] | None:
             )
             slope, offset = (float(value) for value in kept["platt"])
             arrays = {name: kept[name] for name in ("words", "embedding", "bias")}
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return None  # a damaged cache is only a slow start: it is fitted and written again
     return Fit(**arrays, slope=slope, offset=offset), vocabulary
