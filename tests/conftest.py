@@ -16,9 +16,11 @@ from agent.config import JudgeSection
 from agent.embed import StaticEmbedder
 from agent.judge import local
 from agent.judge.local import LocalJudge
+from agent.replay import replay
 from agent.thesis import Thesis
 from agent.workspace import Workspace, writing
-from tests.fakes import FakeEmbedder, FakeJudge
+from tests.fakes import FakeEmbedder, FakeIndex, FakeJudge, fetched
+from tests.story import STORY
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("THESISWATCH_DATA", ROOT.parent / "shared" / "data"))
@@ -93,12 +95,27 @@ def config_path(tmp_path: Path) -> Path:
     return path
 
 
+def fakes() -> dict[str, object]:
+    """What stands in for the slow parts of a workspace."""
+    return {"embedder": FakeEmbedder(), "judge": FakeJudge(), "index": FakeIndex()}
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace that STORY was replayed into; only to be looked at."""
+    path = tmp_path_factory.mktemp("told") / configuration.FILE_NAME
+    path.write_text("", encoding="utf-8")
+    with writing(path) as opened:
+        opened.__dict__.update(fakes())
+        replay(opened, fetched(*STORY), "story")
+        yield opened
+
+
 @pytest.fixture
 def workspace(config_path: Path) -> Iterator[Workspace]:
-    """A workspace with a fake embedder and a fake judge that reads labels out of the title."""
+    """A workspace with a fake embedder, index and judge, who reads labels out of the title."""
     with writing(config_path) as opened:
-        opened.__dict__["embedder"] = FakeEmbedder()
-        opened.__dict__["judge"] = FakeJudge()
+        opened.__dict__.update(fakes())
         yield opened
 
 
@@ -130,13 +147,17 @@ def workspaces(tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
     def close(name: str) -> None:
         opened.pop(name).close()
 
-    def open_(name: str, *, config: str = "", **parts: object) -> Workspace:
+    def open_(
+        name: str, *, config: str = "", real_index: bool = False, **parts: object
+    ) -> Workspace:
         path = tmp_path / name / configuration.FILE_NAME
         path.parent.mkdir(exist_ok=True)
         path.write_text(config, encoding="utf-8")
         opened[name] = ExitStack()
         found = opened[name].enter_context(writing(path))
-        found.__dict__.update({"embedder": FakeEmbedder(), "judge": FakeJudge(), **parts})
+        found.__dict__.update({**fakes(), **parts})
+        if real_index:
+            del found.__dict__["index"]
         return found
 
     open_.close = close  # type: ignore[attr-defined]

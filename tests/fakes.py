@@ -68,6 +68,23 @@ class FakeJudge:
         return Verdict(item.id, bool(labels), p, labels, False, f"p = {p}", item.input_hash)
 
 
+class FakeIndex:
+    """Remembers which numbers it was given; the real one starts a process for each pass."""
+
+    def __init__(self) -> None:
+        self.numbers: set[int] = set()
+
+    def add(self, numbers: Sequence[int], vectors: Any) -> None:
+        assert len(numbers) == len(vectors)
+        self.numbers.update(numbers)
+
+    def clear(self) -> None:
+        self.numbers.clear()
+
+    def close(self) -> None:
+        pass
+
+
 def item(id_: str, title: str, published: str | None = "2025-01-27", **more: Any) -> dict[str, Any]:
     """A JSONL row; each id gets its own publisher unless told otherwise."""
     row = {"id": id_, "title": title, "source": f"{id_}.example", "url": f"https://{id_}.example/a"}

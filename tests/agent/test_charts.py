@@ -1,0 +1,91 @@
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import charts
+from agent.errors import ThesiswatchError
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def path_of(*scores: float) -> list[dict[str, Any]]:
+    return [
+        {"as_of": f"2025-01-{20 + i}T23:59:59Z", "score": x, "low": x - 5, "high": x + 5}
+        for i, x in enumerate(scores)
+    ]
+
+
+def drawn(rows: list[dict[str, Any]], path: Path, **more: Any) -> bytes:
+    charts.as_png(rows, path, title="A thesis", **more)
+    return path.read_bytes()
+
+
+def pixels(data: bytes, path: Path) -> Any:
+    from matplotlib import image
+
+    path.write_bytes(data)
+    return image.imread(path)
+
+
+def test_a_png_is_written_and_shows_the_path(tmp_path: Path) -> None:
+    from matplotlib import colors
+
+    data = drawn(path_of(50, 55, 62), tmp_path / "score.png")
+    assert data.startswith(PNG)
+    picture = pixels(data, tmp_path / "again.png")
+    assert picture.shape[:2] == (576, 1200)
+    ink = [abs(picture[:, :, i] - colors.to_rgb(charts.INK)[i]) < 0.05 for i in range(3)]
+    assert (ink[0] & ink[1] & ink[2]).sum() > 500
+
+
+def test_another_path_is_another_picture(tmp_path: Path) -> None:
+    first = drawn(path_of(50, 55, 62), tmp_path / "a.png")
+    assert drawn(path_of(50, 55, 62), tmp_path / "b.png") == first
+    assert drawn(path_of(50, 45, 38), tmp_path / "c.png") != first
+
+
+def test_prices_stand_beside_the_score(tmp_path: Path) -> None:
+    prices = [(datetime(2025, 1, 20 + i, tzinfo=UTC), 140.0 - 10 * i) for i in range(3)]
+    plain = drawn(path_of(50, 55, 62), tmp_path / "a.png")
+    both = drawn(path_of(50, 55, 62), tmp_path / "b.png", prices=prices, price_label="close")
+    assert both != plain
+
+
+@pytest.mark.parametrize("rows", [[], path_of(50)])
+def test_few_points_are_still_a_picture(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    assert drawn(rows, tmp_path / "score.png").startswith(PNG)
+
+
+def test_dollar_signs_in_a_title_are_no_formula(tmp_path: Path) -> None:
+    charts.as_png(path_of(50, 51), tmp_path / "a.png", title=r"From $4tn to \frac{1}{ $1tn")
+    assert (tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+def test_it_is_a_png_whatever_the_file_is_called(tmp_path: Path) -> None:
+    assert drawn(path_of(50, 51), tmp_path / "score.picture").startswith(PNG)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ThesiswatchError, match=r"no/score\.png cannot be written: No such"):
+        charts.as_png(path_of(50), tmp_path / "no" / "score.png", title="A thesis")
+
+
+def test_the_terminal_plot_has_dates_scores_and_the_width_asked_for() -> None:
+    text = charts.in_terminal(path_of(50, 55, 62), 80)
+    assert "2025-01-20" in text
+    assert "2025-01-22" in text
+    assert "67" in text  # the band's upper end
+    assert "thesis strength" in text
+    assert max(len(line) for line in text.splitlines()) <= 80 + len("\x1b[0m")
+
+
+def test_the_terminal_plot_carries_no_colour_into_a_pipe() -> None:
+    text = charts.in_terminal(path_of(50, 55, 62), 80)
+    assert "\x1b[3" not in text
+
+
+@pytest.mark.parametrize("rows", [[], path_of(50)])
+def test_few_points_can_be_plotted(rows: list[dict[str, Any]]) -> None:
+    assert "thesis strength" in charts.in_terminal(rows, 80)

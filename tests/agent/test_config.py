@@ -1,0 +1,222 @@
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from agent import config as configuration
+from agent.config import Config, SourceSection
+from agent.errors import ConfigError
+
+KEY = "sk-test-4242-secret"
+
+
+def parsed(text: str, folder: Path) -> Config:
+    path = folder / configuration.FILE_NAME
+    path.write_text(text, encoding="utf-8")
+    return configuration.load(path)
+
+
+def refused(text: str, folder: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parsed(text, folder)
+    return str(caught.value)
+
+
+def tables() -> Iterator[tuple[str, Any]]:
+    """Every table config.toml may hold, with the model that reads it."""
+    for name, field in Config.model_fields.items():
+        if not field.exclude:
+            yield name, SourceSection if name == "sources" else field.annotation
+
+
+def test_every_field_stands_in_config_toml_with_its_default() -> None:
+    raw = tomllib.loads(configuration.default_text())
+    for name, model in tables():
+        if model is SourceSection:
+            continue
+        defaults = model().model_dump(mode="json")
+        assert list(raw[name]) == list(model.model_fields), name
+        assert raw[name] == defaults, name
+
+
+def test_every_key_of_config_toml_is_a_field() -> None:
+    known = dict(tables())
+    raw = tomllib.loads(configuration.default_text())
+    assert set(raw) == set(known)
+    for source in raw["sources"]:
+        assert set(source) <= set(SourceSection.model_fields)
+
+
+def test_every_key_of_config_toml_has_a_comment_above_it() -> None:
+    text = configuration.default_text().split("[[sources]]")[0].splitlines()
+    keys = [i for i, line in enumerate(text) if re.match(r"\w+ =", line)]
+    assert len(keys) == sum(
+        len(model.model_fields) for _, model in tables() if model is not SourceSection
+    )
+    assert [text[i] for i in keys if not text[i - 1].startswith("# ")] == []
+
+
+def test_every_field_of_a_source_is_explained_in_the_comment_above_them() -> None:
+    head = configuration.default_text().split("# Sources:")[1].split("[[sources]]")[0]
+    shown = configuration.default_text().split("[[sources]]", 1)[1]
+    for field in SourceSection.model_fields:
+        assert f"`{field}`" in head or f"{field} = " in head + shown, field
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert parsed("", tmp_path) == Config(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "nearest"),
+    [
+        ("[http]\ntimout = 1", "http.timout", "timeout"),
+        ("[htp]\ntimeout = 1", "htp", "http"),
+        ("[judge]\ntreshold = 0.4", "judge.treshold", "threshold"),
+        ('[[sources]]\nname = "a"\nkind = "feed"\nulr = "x"', "sources.0.ulr", "url"),
+        ('[[sources]]\nnmae = "a"\nkind = "feed"\nurl = "x"', "sources.0.nmae", "name"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(
+    text: str, key: str, nearest: str, tmp_path: Path
+) -> None:
+    said = refused(text, tmp_path)
+    assert f"unknown key {key!r}" in said
+    assert f"Did you mean {nearest!r}?" in said
+    assert str(tmp_path / "config.toml") in said
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[judge]\nthreshold = 1.0", "judge.threshold"),
+        ("[judge]\nmargin = nan", "judge.margin"),
+        ("[http]\ntimeout = inf", "http.timeout"),
+        ("[http]\nmax_bytes = 0", "http.max_bytes"),
+        ("[events]\nwindow_days = 31", "events.window_days"),
+        ("[reliability]\ndefault = 0.2", "reliability.default"),
+        ('[reliability]\npublishers = { "The Motley Fool" = 1.5 }', "The Motley Fool"),
+        ('[embedding]\nkind = "word2vec"', "embedding.kind"),
+        ('[[sources]]\nname = ""\nkind = "feed"\nurl = "x"', "sources.0.name"),
+        ("http = 1", "http"),
+    ],
+)
+def test_a_bad_value_is_refused_by_the_name_of_its_key(text: str, key: str, tmp_path: Path) -> None:
+    said = refused(text, tmp_path)
+    assert key in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "wants"), [("feed", "'a' is a feed and needs a url"), ("file", "needs a path")]
+)
+def test_a_source_without_an_address_is_refused(kind: str, wants: str, tmp_path: Path) -> None:
+    assert wants in refused(f'[[sources]]\nname = "a"\nkind = "{kind}"', tmp_path)
+
+
+def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
+    one = '[[sources]]\nname = "wire"\nkind = "feed"\nurl = "https://x.example"\n'
+    assert "two sources are called 'wire'" in refused(one + one, tmp_path)
+
+
+def test_bad_toml_says_which_line(tmp_path: Path) -> None:
+    said = refused("[http]\ntimeout = 1\nmax_bytes =\n", tmp_path)
+    assert "not valid TOML" in said
+    assert "line 3" in said
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"thesis init"):
+        configuration.load(tmp_path / "none.toml")
+
+
+def test_a_file_in_another_encoding_is_an_error_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes("# caf\u00e9".encode("latin-1"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        configuration.load(path)
+
+
+def test_paths_start_at_the_files_folder_not_at_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    config = parsed('[data]\nfolder = "state"', tmp_path)
+    assert config.data_folder == tmp_path / "state"
+    assert config.resolve(Path("items.jsonl")) == tmp_path / "items.jsonl"
+
+
+def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
+    config = parsed("", tmp_path)
+    with pytest.raises(ValidationError):
+        config.http.timeout = 1.0
+
+
+def test_the_key_comes_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert parsed("", tmp_path).openai_api_key is None
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    key = parsed("", tmp_path).openai_api_key
+    assert key is not None
+    assert key.get_secret_value() == KEY
+
+
+def test_the_key_comes_from_a_dotenv_file_and_stays_with_its_configuration(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f'OPENAI_API_KEY="{KEY}"\n', encoding="utf-8")
+    key = parsed("", tmp_path).openai_api_key
+    assert key is not None
+    assert key.get_secret_value() == KEY
+    assert "OPENAI_API_KEY" not in os.environ
+    other = tmp_path / "other"
+    other.mkdir()
+    assert parsed("", other).openai_api_key is None
+
+
+def test_the_environment_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    (tmp_path / ".env").write_text("OPENAI_API_KEY=another\n", encoding="utf-8")
+    key = parsed("", tmp_path).openai_api_key
+    assert key is not None
+    assert key.get_secret_value() == KEY
+
+
+def test_a_broken_dotenv_file_is_an_error_that_does_not_quote_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(f"OPENAI_API_KEY={KEY}\u00e9".encode("latin-1"))
+    said = refused("", tmp_path)
+    assert ".env cannot be read" in said
+    assert KEY not in said
+
+
+def test_the_key_shows_in_no_repr_and_no_dump(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    config = parsed("", tmp_path)
+    shown: list[Any] = [
+        repr(config),
+        str(config),
+        config.model_dump(),
+        config.model_dump_json(),
+        config.model_copy(),
+    ]
+    assert [one for one in shown if KEY in repr(one)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f'openai_api_key = "{KEY}"', f'[embedding]\napi_key = "{KEY}"', f'[http]\ntimeout = "{KEY}"'],
+)
+def test_a_key_written_into_the_file_is_refused_and_not_repeated(text: str, tmp_path: Path) -> None:
+    assert KEY not in refused(text, tmp_path)
+
+
+def test_the_sources_that_ship_are_valid_and_over_https(tmp_path: Path) -> None:
+    config = parsed(configuration.default_text(), tmp_path)
+    assert len(config.sources) >= 5
+    assert [one.url for one in config.sources if not one.url.startswith("https://")] == []

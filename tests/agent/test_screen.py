@@ -1,0 +1,163 @@
+import io
+import json
+import re
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import screen
+from agent.sources import Fault
+
+EVIL = (
+    "Evil \x1b[31mred\x1b]0;owned\x07 \x9b2J [bold red]loud[/bold red] [link=https://evil.example]"
+    "click[/link] [/] \u202egnp.exe\u2066 \x08\x7f tail\\"
+)
+SHOWN = "[bold red]loud[/bold red] [link=https://evil.example]click[/link] [/]"
+STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+STANDING = {"score": 51.0, "low": 49.0, "high": 53.0, "prior": 50.0, "as_of": "2025-01-28"}
+
+
+def printed(show: Callable[..., None], *values: Any) -> str:
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        show(*values)
+    return out.getvalue()
+
+
+def joined(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def row(**more: Any) -> dict[str, Any]:
+    return {
+        "contribution": 0.0224,
+        "category": "custom_silicon",
+        "stance": "supports",
+        "severity": 2,
+        "owners": ["Thomson Reuters", "Bloomberg L.P."],
+        "title": EVIL,
+        "publisher": EVIL,
+        "published": "2025-01-27T00:00:00Z",
+        "url": f"https://evil.example/{EVIL}",
+        "event_id": "e1",
+        **more,
+    }
+
+
+def shown_evidence() -> str:
+    answer = {**STANDING, "log_odds": 0.04, "prior_log_odds": 0.0, "rows": [row()]}
+    return printed(screen.evidence, answer, 20)
+
+
+def shown_items() -> str:
+    one = {"first_seen": "2025-01-27T00:00:00Z", "id": EVIL, "publisher": EVIL, "title": EVIL}
+    return printed(screen.items, [{**one, "labels": []}])
+
+
+def shown_item() -> str:
+    item = dict.fromkeys(("title", "publisher", "owner", "url", "summary", "state_reason"), EVIL)
+    item |= {"published": None, "first_seen": "2025-01-27", "state": "quarantined"}
+    verdict = {"labels": [], "abstained": True, "relevant": False, "judge": "local"}
+    verdict |= {"prompt_hash": "abc", "reason": EVIL}
+    member = {"first_seen": "2025-01-27T00:00", "publisher": EVIL, "title": EVIL, "why": EVIL}
+    event = {"id": "e1", "opened": "2025-01-27", "members": [member]}
+    return printed(screen.shown, {"item": item, "verdicts": [verdict], "event": event})
+
+
+def shown_status() -> str:
+    source = {"name": EVIL, "health": "failing", "items": 3, "error": EVIL}
+    answer = {"thesis": "t", "thesis_version": "v", "score": None, "last_pass": None}
+    answer |= {"status": "no pass yet", "data": "/home/me/[data]", "items": {"scored": 1}}
+    answer |= {"ledger_rows": 0, "index_waiting": 0, "rejected": 0, "sources": [source]}
+    return printed(screen.status, answer)
+
+
+def shown_findings() -> str:
+    finding = SimpleNamespace(check="index", well=False, found=EVIL, way_out=EVIL)
+    return printed(screen.findings, [finding])
+
+
+@pytest.mark.parametrize(
+    "show", [shown_evidence, shown_items, shown_item, shown_status, shown_findings]
+)
+def test_text_from_the_web_cannot_steer_the_terminal_or_be_markup(show: Callable[[], str]) -> None:
+    text = show()
+    assert STEERING.search(text) is None
+    assert "[bold red]" in text
+    assert "[link=" in text
+
+
+def test_what_a_title_says_is_shown_whole() -> None:
+    assert SHOWN in joined(shown_item())
+    assert joined(shown_findings()).count(SHOWN) == 2
+
+
+def test_brackets_in_a_path_or_a_category_name_are_kept() -> None:
+    assert "/home/me/[data]" in shown_status()
+    part = {"log_odds": 0.1, "low": 0.0, "high": 0.2, "events": 1}
+    answer = {**STANDING, "events": 1, "publishers": 1, "largest_share": 1.0, "status": "ok"}
+    answer["categories"] = {"custom_silicon": part}
+    names = {"custom_silicon": "Own silicon [ASIC]"}
+    assert "Own silicon [ASIC]" in printed(screen.score, answer, names)
+
+
+@given(st.text())
+def test_safe_text_renders_as_itself_without_what_steers(text: str) -> None:
+    from rich.text import Text
+
+    plain = Text.from_markup(screen.safe(text) + "[dim]end[/dim]").plain
+    assert plain == re.sub(STEERING.pattern + "|\n", "", text) + "end"
+
+
+@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_json_loses_nothing_and_steers_nothing(value: Any) -> None:
+    text = screen.as_json(value)
+    assert json.loads(text) == value
+    assert STEERING.search(text) is None
+
+
+def test_json_keeps_chinese_readable() -> None:
+    assert screen.as_json({"title": "台积电 \x9b"}) == '{"title": "台积电 \\u009b"}'
+
+
+def test_rows_beyond_the_limit_are_counted_and_summed() -> None:
+    rows = [row(contribution=0.5), row(contribution=0.2), row(contribution=-0.1)]
+    answer = {**STANDING, "log_odds": 0.6, "prior_log_odds": 0.0, "rows": rows}
+    text = printed(screen.evidence, answer, 1)
+    assert "+0.5000" in text
+    assert "+0.2000" not in text
+    assert "and 2 more rows adding +0.1000" in text
+
+
+def test_an_undated_item_is_said_to_be_so_and_a_missing_link_too() -> None:
+    assert "undated: kept, never scored" in shown_item()
+    answer = {**STANDING, "log_odds": 0.0, "prior_log_odds": 0.0, "rows": [row(url=None)]}
+    assert "no link" in printed(screen.evidence, answer, 20)
+
+
+def test_a_source_that_never_answered_says_never() -> None:
+    assert "never" in shown_status()
+
+
+def test_faults_are_named_by_line_and_cut_after_ten() -> None:
+    faults = [Fault(line, "not JSON", "Correct it", "{") for line in range(1, 14)]
+    text = printed(screen.faults, "items.jsonl", faults)
+    assert "items.jsonl, line 10: not JSON. Correct it" in text
+    assert "line 11" not in text
+    assert "and 3 more like these" in text
+
+
+def test_progress_is_silent_where_nobody_watches() -> None:
+    out = io.StringIO()
+    with redirect_stderr(out), screen.progress("score", 3) as advance:
+        advance("score", 1)
+    assert out.getvalue() == ""
+
+
+def test_lines_in_a_pipe_are_not_cut_at_eighty_columns() -> None:
+    assert screen.console().width == 160

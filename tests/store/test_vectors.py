@@ -1,0 +1,266 @@
+"""The index, with the real Chroma: in this process, and written by another."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.errors import IndexMismatch, StoreError
+from store import vectors
+from store.index_process import IndexProcess
+from store.vectors import FOLDER, WATERMARK, IndexReader, IndexWriter
+
+NAME = "fake-16"
+
+
+def some(count: int, seed: int = 0) -> vectors.Vectors:
+    """Unit vectors (count, 16)."""
+    rows = np.random.default_rng(seed).normal(size=(count, 16)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[IndexWriter]:
+    made = IndexWriter(tmp_path, NAME)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[IndexReader]:
+    made = IndexReader(tmp_path, NAME)
+    yield made
+    made.close()
+
+
+def test_index_that_was_never_written_is_empty_and_is_not_made(
+    reader: IndexReader, tmp_path: Path
+) -> None:
+    assert reader.search(some(1)[0], 3) == []
+    assert reader.count() == 0
+    assert reader.numbers() == set()
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_exact_twin_is_found_first_at_no_distance(writer: IndexWriter, reader: IndexReader) -> None:
+    rows = some(50)
+    writer.add(range(100, 150), rows)
+    for place in (0, 17, 49):
+        (number, distance), *_ = reader.search(rows[place], 5)
+        assert number == 100 + place
+        assert distance == pytest.approx(0, abs=1e-5)
+
+
+def test_neighbours_come_nearest_first_with_their_cosine_distance(
+    writer: IndexWriter, reader: IndexReader
+) -> None:
+    rows = some(30)
+    writer.add(range(30), rows)
+    question = some(1, seed=1)[0]
+    found = reader.search(question, 5)
+    wanted = 1 - rows @ question
+    assert [number for number, _ in found] == list(np.argsort(wanted)[:5])
+    assert [distance for _, distance in found] == pytest.approx(sorted(wanted)[:5], abs=1e-4)
+
+
+def test_asking_for_more_than_there_is_gives_what_there_is(
+    writer: IndexWriter, reader: IndexReader
+) -> None:
+    writer.add([1, 2], some(2))
+    assert {number for number, _ in reader.search(some(1)[0], 50)} == {1, 2}
+    assert (reader.count(), reader.numbers()) == (2, {1, 2})
+
+
+def test_added_twice_is_there_once_with_its_last_vector(
+    writer: IndexWriter, reader: IndexReader
+) -> None:
+    before, after = some(2)
+    writer.add([1], before[None])
+    writer.add([1], after[None])
+    assert reader.numbers() == {1}
+    assert reader.search(after, 1)[0][1] == pytest.approx(0, abs=1e-5)
+
+
+def test_batches_larger_than_chroma_takes_are_cut(writer: IndexWriter, reader: IndexReader) -> None:
+    count = vectors.LARGEST_BATCH + 3
+    writer.add(range(count), some(count))
+    assert reader.count() == count
+
+
+def test_index_outlives_its_writer(tmp_path: Path, reader: IndexReader) -> None:
+    first = IndexWriter(tmp_path, NAME)
+    first.add([1], some(1))
+    first.close()
+    second = IndexWriter(tmp_path, NAME)
+    second.add([2], some(1, seed=2))
+    second.close()
+    assert reader.numbers() == {1, 2}
+
+
+def test_index_of_another_embedder_is_refused_and_left_alone(
+    tmp_path: Path, writer: IndexWriter, reader: IndexReader
+) -> None:
+    writer.add([1], some(1))
+    other_reader, other_writer = IndexReader(tmp_path, "other"), IndexWriter(tmp_path, "other")
+    for refused in (
+        lambda: other_reader.search(some(1)[0], 1),
+        other_reader.count,
+        other_reader.numbers,
+        lambda: other_writer.add([2], some(1)),
+    ):
+        with pytest.raises(IndexMismatch, match=f"made by '{NAME}'.*is 'other'") as mismatch:
+            refused()
+        assert "thesis index rebuild" in mismatch.value.way_out
+    assert reader.numbers() == {1}
+
+
+def test_cleared_index_is_empty_and_open_to_another_embedder(
+    tmp_path: Path, writer: IndexWriter, reader: IndexReader
+) -> None:
+    writer.add([1], some(1))
+    assert reader.count() == 1
+    writer.clear()
+    assert reader.search(some(1)[0], 1) == []
+    assert reader.count() == 0
+    other = IndexWriter(tmp_path, "other")
+    other.add([2], some(1))
+    other.close()
+    with pytest.raises(IndexMismatch):
+        reader.count()
+
+
+def test_reader_that_saw_the_index_before_it_was_rebuilt_sees_the_new_one(
+    writer: IndexWriter, reader: IndexReader
+) -> None:
+    rows = some(3)
+    writer.add([1, 2], rows[:2])
+    assert reader.numbers() == {1, 2}
+    writer.clear()
+    writer.add([3], rows[2:])
+    assert reader.numbers() == {3}
+    assert [number for number, _ in reader.search(rows[0], 5)] == [3]
+
+
+def test_clearing_what_is_not_there_is_fine(writer: IndexWriter) -> None:
+    writer.clear()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexProcess]:
+    """One other process for several tests, as it takes its time to import Chroma."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OPENAI_API_KEY", "sk-secret")
+        made = IndexProcess(tmp_path_factory.mktemp("elsewhere"), NAME)
+        made.clear()  # starts it
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def elsewhere(running: IndexProcess) -> IndexProcess:
+    """A writer in another process, its index empty."""
+    running.clear()
+    return running
+
+
+@pytest.fixture
+def onlooker(elsewhere: IndexProcess) -> Iterator[IndexReader]:
+    """A reader in this process of what is written elsewhere."""
+    made = IndexReader(elsewhere._folder, NAME)
+    yield made
+    made.close()
+
+
+def test_reader_notices_a_writer_in_another_process(
+    elsewhere: IndexProcess, onlooker: IndexReader
+) -> None:
+    rows = some(40)
+    assert onlooker.count() == 0
+    for start in range(0, 40, 10):
+        elsewhere.add(range(start, start + 10), rows[start : start + 10])
+        assert onlooker.numbers() == set(range(start + 10))
+        assert onlooker.search(rows[start], 1)[0][0] == start
+
+
+def test_reader_notices_that_another_process_started_anew(
+    elsewhere: IndexProcess, onlooker: IndexReader
+) -> None:
+    elsewhere.add([1, 2], some(2))
+    assert onlooker.count() == 2
+    elsewhere.clear()
+    assert onlooker.count() == 0
+    elsewhere.add([3], some(1))
+    assert onlooker.numbers() == {3}
+
+
+def test_refused_batch_is_an_error_here_and_the_other_process_goes_on(
+    elsewhere: IndexProcess, onlooker: IndexReader
+) -> None:
+    elsewhere.add([1], some(1))
+    with pytest.raises(StoreError, match="dimension") as refused:
+        elsewhere.add([2], np.ones((1, 9), dtype=np.float32))
+    assert "thesis index rebuild" in refused.value.way_out
+    elsewhere.add([3], some(1))
+    assert onlooker.numbers() == {1, 3}
+
+
+def test_other_process_refuses_the_index_of_another_embedder(
+    tmp_path: Path, writer: IndexWriter
+) -> None:
+    writer.add([1], some(1))
+    other = IndexProcess(tmp_path, "other")
+    with pytest.raises(IndexMismatch, match="is 'other'"):
+        other.add([2], some(1))
+    other.close()
+
+
+def test_other_process_is_given_no_secret(elsewhere: IndexProcess) -> None:
+    assert elsewhere._process is not None
+    environment = Path(f"/proc/{elsewhere._process.pid}/environ")
+    if not environment.exists():
+        pytest.skip("only Linux shows a process's environment")
+    assert b"sk-secret" not in environment.read_bytes()
+
+
+def test_death_of_the_other_process_is_an_error_and_the_next_one_goes_on(
+    tmp_path: Path, reader: IndexReader
+) -> None:
+    doomed = IndexProcess(tmp_path, NAME)
+    doomed.add([1], some(1))
+    assert doomed._process is not None
+    doomed._process.kill()
+    doomed._process.wait()
+    with pytest.raises(StoreError, match="died"):
+        doomed.add([2], some(1))
+    doomed.close()
+    fresh = IndexProcess(tmp_path, NAME)
+    fresh.add([2], some(1, seed=2))
+    fresh.close()
+    assert reader.numbers() == {1, 2}
+
+
+def test_damaged_index_is_an_error_that_says_how_to_rebuild(tmp_path: Path) -> None:
+    writer = IndexWriter(tmp_path, NAME)
+    writer.add([1], some(1))
+    writer.close()
+    (tmp_path / FOLDER / "chroma.sqlite3").write_bytes(b"this is no database" * 1000)
+    reader = IndexReader(tmp_path, NAME)
+    with pytest.raises(StoreError, match="vector index") as damaged:
+        reader.count()
+    assert "thesis index rebuild" in damaged.value.way_out
+    again = IndexWriter(tmp_path, NAME)
+    again.clear()
+    again.add([1], some(1))
+    again.close()
+    assert reader.count() == 1
+    reader.close()
+
+
+def test_watermark_that_was_cut_off_does_not_stop_the_writer(
+    tmp_path: Path, writer: IndexWriter, reader: IndexReader
+) -> None:
+    writer.add([1], some(1))
+    (tmp_path / FOLDER / WATERMARK).write_bytes(b"")
+    writer.add([2], some(1, seed=2))
+    assert reader.numbers() == {1, 2}

@@ -1,0 +1,122 @@
+"""`kill -9` at any moment, run again: the same ledger, and an index of exactly SQL's vectors.
+
+The long run: THESIS_KILLS=20 THESIS_KILL_ARCHIVE=items.jsonl pytest tests/test_kill.py -s
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent import config as configuration
+from agent import doctor
+from agent.demo.show import ARCHIVE
+from agent.embed import StaticEmbedder
+from agent.judge.local import LocalJudge
+from agent.workspace import CACHE
+from store.database import FILE_NAME
+from tests.fakes import item
+from tests.stored import TABLES, embedded, indexed, select, tables
+
+KILLS = int(os.environ.get("THESIS_KILLS", "5"))
+FILE = os.environ.get("THESIS_KILL_ARCHIVE")
+SEED = 20250127
+DEMO_ITEMS = 150
+START_SECONDS = 2.5
+"""A process is through its start after about this long."""
+
+
+def command(config: Path, archive: Path) -> list[str]:
+    return [sys.executable, "-m", "agent", "replay", str(archive), "--config", str(config)]
+
+
+def prepared(folder: Path, judge_cache: Path) -> Path:
+    """A folder to work in, with the judge's fit where it will be looked for."""
+    path = folder / configuration.FILE_NAME
+    shutil.copytree(judge_cache, folder / "data" / CACHE)
+    path.write_text(configuration.default_text().split("# Sources:")[0], encoding="utf-8")
+    return path
+
+
+def stored_items(folder: Path) -> int:
+    """How far a running replay has come; 0 before there is a table."""
+    try:
+        with closing(sqlite3.connect(f"file:{folder / FILE_NAME}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM item").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def killed_at(count: int, delay: float, command: list[str], folder: Path) -> bool:
+    """Run until `count` items are stored and `delay` seconds more, then kill; False: too late."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while process.poll() is None and stored_items(folder) < count:
+        time.sleep(0.002)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    _, complaint = process.communicate()
+    assert process.returncode in (-signal.SIGKILL, 0, 1), complaint
+    assert b"Traceback" not in complaint, complaint.decode()
+    return process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The archive to replay: the demo's first items, a copy and an undated one; or FILE."""
+    if FILE:
+        return Path(FILE)
+    rows = ARCHIVE.read_text(encoding="utf-8").splitlines()[:DEMO_ITEMS]
+    copy = {**json.loads(rows[40]), "url": "https://copy.example/1", "publisher": "Reuters"}
+    undated = item("undated", "Nvidia says that Blackwell is sold out", None)
+    path = tmp_path / "archive.jsonl"
+    path.write_text("\n".join([*rows, json.dumps(copy), json.dumps(undated)]), encoding="utf-8")
+    return path
+
+
+def test_replay_killed_at_random_moments_ends_as_if_nothing_had_happened(
+    archive: Path,
+    tmp_path: Path,
+    judge_cache: Path,
+    local_judge: LocalJudge,
+) -> None:
+    twin, victim = tmp_path / "twin", tmp_path / "victim"
+    undisturbed = command(prepared(twin, judge_cache), archive)
+    subprocess.run(undisturbed, capture_output=True, check=False)
+    total = stored_items(twin / "data")
+    assert total >= DEMO_ITEMS
+    disturbed = command(prepared(victim, judge_cache), archive)
+    rng = random.Random(SEED)
+    last = max(1, KILLS // 5)  # so many while only the index is left to do
+    counts = sorted(rng.randrange(total * 9 // 10) for _ in range(KILLS - last - 1))
+    moments = [(0, rng.uniform(0, START_SECONDS))]
+    moments += [(count, rng.uniform(0, 0.1)) for count in counts]
+    died = [killed_at(*moment, disturbed, victim / "data") for moment in moments]
+    assert all(died)
+    for _ in range(last):
+        died.append(killed_at(total, rng.uniform(0, 1.5), disturbed, victim / "data"))
+    done = subprocess.run(disturbed, capture_output=True, text=True, check=False)
+    print(f"{sum(died)} kills at items {[count for count, _ in moments]}; {done.stdout}")
+
+    assert "Traceback" not in done.stderr, done.stderr
+    for name, rows in tables(twin / "data").items():
+        assert tables(victim / "data")[name] == rows, name
+    assert set(TABLES) >= {"item", "event", "verdict", "evidence", "snapshot"}
+    assert select(victim / "data", "SELECT count(*) FROM evidence") > [(20,)]
+    states = select(victim / "data", "SELECT DISTINCT state FROM item")
+    assert states == [("scored",)]
+    for folder in (twin / "data", victim / "data"):
+        assert select(folder, "SELECT count(*) FROM index_outbox") == [(0,)]
+        assert indexed(folder, StaticEmbedder.name) == embedded(folder)
+        assert len(embedded(folder)) == total
+    findings = doctor.examine(victim / configuration.FILE_NAME, datetime(2026, 1, 1, tzinfo=UTC))
+    assert [one for one in findings if not one.well and one.check != "sources"] == []
