@@ -5,7 +5,6 @@ nothing. Each side runs in a process of its own.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -38,10 +37,27 @@ def run() -> None:
 
 
 def _measured(side: str, folder: Path, lines: Path) -> dict[str, float]:
+    """Run one side in a process of its own, watching the memory of it and its children."""
     command = [sys.executable, "-m", "benchmarks.replay", side, str(folder), str(lines)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=archive.ROOT)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    peak = 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=archive.ROOT) as process:
+        while process.poll() is None:
+            peak = max(peak, _family_mb(process.pid))
+            time.sleep(0.25)
+        assert process.stdout is not None
+        found: dict[str, float] = json.loads(process.stdout.read().splitlines()[-1])
+    return {**found, "mb": peak}
+
+
+def _family_mb(pid: int) -> float:
+    """Proportional memory of a process and its children, MB (Linux; 0 elsewhere)."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        rows = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    own = next(int(row.split()[1]) / 1024 for row in rows if row.startswith("Pss:"))
+    return own + sum(_family_mb(int(child)) for child in children)
 
 
 def _replay(folder: Path, lines: Path) -> dict[str, float]:
@@ -94,6 +110,4 @@ def _bare(folder: Path, lines: Path) -> dict[str, float]:
 
 if __name__ == "__main__":
     measure = {"replay": _replay, "bare": _bare}[sys.argv[1]]
-    result = measure(Path(sys.argv[2]), Path(sys.argv[3]))
-    result["mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps(result))
+    print(json.dumps(measure(Path(sys.argv[2]), Path(sys.argv[3]))))
