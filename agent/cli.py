@@ -33,7 +33,8 @@ AsOf = Annotated[
 ]
 CategoryOption = Annotated[str | None, typer.Option("--category", help="Only this category.")]
 Lines = Annotated[str, typer.Argument(metavar="FILE|-", help="Items as JSON Lines, plain or gzip.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show.")]
+MOST_ROWS = 1_000_000
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Rows to show.")]
 DEFAULT_CONFIG = Path("config.toml")
 
 
@@ -131,7 +132,7 @@ def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
         writing(config) as workspace,
         screen.progress("replay", len(fetched.drafts)) as progress,
     ):
-        done = replays.replay(workspace, fetched, file, progress)
+        done = replays.replay(workspace, fetched, file, progress, today=_now())
     print(f"{_counted(done.intake)}; {done.days} days")
     if done.standing:
         print(_ended(done.standing))
@@ -221,7 +222,9 @@ def items(
     category: CategoryOption = None,
     event: Annotated[str | None, typer.Option("--event", help="Only this event's.")] = None,
     match: Annotated[str | None, typer.Option("--match", help="Only with these words.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=MOST_ROWS, help="At most so many.")
+    ] = None,
     as_json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:

@@ -20,7 +20,7 @@ from agent.likeness import PERMUTATIONS, SAME_OWNER, WORD, Fingerprint, Usage
 
 NEAR_COPY = 0.8
 """Estimated Jaccard of word shingles from which two texts are one text."""
-STORYLINE_LIKENESS = 0.36
+STORYLINE_LIKENESS = 0.38
 """Likeness from which a new event continues an older one's storyline."""
 STORYLINE_SPAN = timedelta(days=7)
 CANDIDATES = 50
@@ -180,13 +180,18 @@ class Storylines:
             self._events.setdefault(storyline, []).append((opened_at, event_id))
 
     def rank(self, storyline: str, opened_at: datetime, event_id: str) -> int:
-        """n: the event is the n-th of its storyline within 7 days; from now on it is known."""
+        """n: the event is, or would be, the n-th of its storyline within 7 days."""
+        events = self._events.get(storyline, [])
+        start = bisect_left(events, (opened_at - STORYLINE_SPAN, ""))
+        return 1 + bisect_left(events, (opened_at, event_id)) - start
+
+    def add(self, storyline: str, opened_at: datetime, event_id: str) -> None:
+        """From now on the event counts for those after it."""
         events = self._events.setdefault(storyline, [])
         key = (opened_at, event_id)
         place = bisect_left(events, key)
         if place == len(events) or events[place] != key:
             events.insert(place, key)
-        return 1 + place - bisect_left(events, (opened_at - STORYLINE_SPAN, ""))
 
 
 def event_id_of(item_id: str) -> str:
@@ -203,7 +208,7 @@ def canonical_url(url: str | None) -> str | None:
     if not url:
         return None
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit("".join(url.split()))
         host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
     except ValueError:
         return None

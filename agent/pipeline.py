@@ -30,7 +30,7 @@ from agent.intake import Intake, text_of
 from agent.judge import Judgeable
 from agent.progress import Progress, silent
 from agent.weighing import Weigher
-from agent.workspace import EMBEDDER_KEY, Workspace
+from agent.workspace import EMBEDDER_KEY, REPLAY_KEY, Workspace
 from store import items, ledger, settings, verdicts
 from store.models import ItemState
 
@@ -62,7 +62,9 @@ class Pass:
     index is behind.
     """
 
-    def __init__(self, workspace: Workspace, progress: Progress = silent) -> None:
+    def __init__(
+        self, workspace: Workspace, progress: Progress = silent, *, replaying: bool = False
+    ) -> None:
         self._workspace = workspace
         self._database = workspace.database
         self._progress = progress
@@ -72,6 +74,7 @@ class Pass:
         self._rows: dict[int, Any] = {}
         self._vectors: dict[int, Any] = {}
         self._thesis_kept = False
+        self._settled = replaying  # a replay comes by every day itself
 
     def __enter__(self) -> Self:
         from threadpoolctl import threadpool_limits
@@ -96,6 +99,7 @@ class Pass:
 
     def advance(self, now: datetime) -> None:
         """Bring every item first seen by `now` to the ledger."""
+        self._finish_replay()
         for stage, before, work in (
             ("embed", ItemState.FETCHED, self._embed),
             ("group", ItemState.EMBEDDED, self._group),
@@ -108,6 +112,15 @@ class Pass:
                 self._progress(stage, len(waiting))
                 full = len(waiting) == CHUNK
         self._indexer.feed()
+
+    def _finish_replay(self) -> None:
+        """Items of a replay that died belong to its day, and come to the ledger as of it."""
+        with self._database.reading() as connection:
+            day = None if self._settled else settings.read(connection, REPLAY_KEY)
+        self._settled = True
+        if day:
+            self.advance(datetime.fromisoformat(day))
+            self.snapshot(datetime.fromisoformat(day))
 
     def snapshot(self, now: datetime) -> standing.Standing:
         """Keep the score as of `now`."""

@@ -4,8 +4,9 @@ Nothing is seen before its day: an item counts from `fetched`, or else from `pub
 without either is put on the last day, marked undated and not scored until its date arrives.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from itertools import groupby
 
@@ -13,9 +14,10 @@ from agent.errors import SourceError
 from agent.intake import Intake, take
 from agent.pipeline import Pass
 from agent.progress import Progress, silent
-from agent.sources import Draft, Fetched
+from agent.sources import Draft, Fault, Fetched
 from agent.standing import Standing
-from agent.workspace import Workspace
+from agent.workspace import REPLAY_KEY, Workspace
+from store import ledger, settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,16 @@ class Replay:
 
 
 def replay(
-    workspace: Workspace, fetched: Fetched, source: str, progress: Progress = silent
+    workspace: Workspace,
+    fetched: Fetched,
+    source: str,
+    progress: Progress = silent,
+    *,
+    today: datetime | None = None,
 ) -> Replay:
-    """Run every day of `fetched`, oldest first.
+    """Run every day of `fetched`, oldest first, and score again the kept days in between and after.
 
+    Items first seen after `today` are faults: the last score would lie in the future for good.
     Raises SourceError when there are items and none has a date: then there is no day to set the
     clock to, and an item kept now would for ever look as if it had been first seen now.
     """
@@ -43,10 +51,14 @@ def replay(
             'Write "published" as 2025-01-27 or 2025-01-27T15:00Z and replay again, or keep them '
             "undated with `thesis import`",
         )
+    fetched = _up_to(today, fetched) if today else fetched
     intake, days, standing = Intake(), 0, None
-    with Pass(workspace, progress) as one:
+    with Pass(workspace, progress, replaying=True) as one:
+        kept = _kept(workspace, fetched.drafts)
         for day, drafts in by_day(fetched.drafts):
             now = end_of(day)
+            _score_again(one, kept, now, intake)
+            _note_day(workspace, now.isoformat())
             got = take(
                 workspace,
                 drafts,
@@ -60,7 +72,46 @@ def replay(
             standing = one.snapshot(now)
             days += 1
             progress("replay", len(drafts))
+        _score_again(one, kept, None, intake)
+        _note_day(workspace, "")
     return Replay(intake if days else Intake(faults=fetched.faults), days, standing)
+
+
+def _note_day(workspace: Workspace, day: str) -> None:
+    """Leave word of the day the replay is at, for the pass that has to finish it."""
+    with workspace.database.writing() as connection:
+        settings.keep(connection, REPLAY_KEY, day)
+
+
+def _up_to(today: datetime, fetched: Fetched) -> Fetched:
+    """`fetched` without what would be seen after `today`, which becomes faults."""
+    late = [one for one in fetched.drafts if (seen := _seen(one)) and seen.date() > today.date()]
+    faults = [
+        Fault(one.line, "is dated in the future", "Correct its date and replay again", one.title)
+        for one in late
+    ]
+    return replace(
+        fetched,
+        drafts=tuple(one for one in fetched.drafts if one not in late),
+        faults=(*fetched.faults, *faults),
+    )
+
+
+def _kept(workspace: Workspace, drafts: Sequence[Draft]) -> deque[datetime]:
+    """Instants from the first day on that have a score already."""
+    days = [day for day, _ in by_day(drafts)][:1]
+    with workspace.database.reading() as connection:
+        since = datetime.combine(days[0], time.min, UTC) if days else None
+        rows = ledger.snapshots(connection, workspace.thesis.id, since) if days else []
+    return deque(row.as_of for row in rows)
+
+
+def _score_again(one: Pass, kept: deque[datetime], before: datetime | None, got: Intake) -> None:
+    """Restate the kept scores up to `before` (None: all) that new items came to lie ahead of."""
+    while kept and (before is None or kept[0] <= before):
+        at = kept.popleft()
+        if (got.new or got.dated_now) and at != before:
+            one.snapshot(at)
 
 
 def by_day(drafts: Sequence[Draft]) -> Iterator[tuple[date, list[Draft]]]:

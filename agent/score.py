@@ -168,10 +168,10 @@ def compute(
         high=sigma(high),
         prior=100 * prior,
         log_odds=log_odds,
-        categories=_parts(names, codes, omega * lambdas, draws * omega, blind),
+        categories=_parts(names, codes[said], omega * lambdas, draws * omega, blind),
         contributions=_unsort(contributions, order),
         events=len(sizes),
-        publishers=len({owner for row in ledger for owner in row.owners}),
+        publishers=len({owner for i in said for owner in ledger[i].owners}),
         largest_share=max(sizes.values()) / sum(sizes.values()) if sum(sizes.values()) else 0.0,
     )
 

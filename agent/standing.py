@@ -1,7 +1,7 @@
 """Where the thesis stands: the ledger's rows that count at an instant, and the score of them."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -96,6 +96,14 @@ class Book:
         if all(before[name] == after[name] for name in _MATERIAL):
             return ""
         return "correction" if before["stance"] != row.stance else "corroboration"
+
+    def beside(self, event_id: str, categories: Set[str]) -> list[dict[str, Any]]:
+        """The event's standing rows on other categories that still take a side, unnumbered."""
+        return [
+            {name: value for name, value in row.items() if name != "id"}
+            for (event, category), row in self._rows.items()
+            if event == event_id and category not in categories and row["weight"]
+        ]
 
     def standing(self, thesis: Thesis, as_of: datetime, blind: float) -> Standing:
         """Score what stands."""

@@ -11,6 +11,9 @@ from agent.standing import Book
 from agent.workspace import Workspace
 from store import events, ledger, verdicts
 
+RETRACTED = {"stance": "neutral", "strength": 0.0, "weight": 0.0, "cause": "retraction"}
+"""What a ledger row becomes when nobody says it any more."""
+
 
 class Weigher:
     """Keeps the standing ledger and the storylines in memory from chunk to chunk."""
@@ -46,25 +49,32 @@ class Weigher:
     ) -> list[dict[str, Any]]:
         """Rows that do not stand yet as they should."""
         witnesses = [self._witness(one) for one in said if _counts(one, now)]
-        if not any(witness.labels for witness in witnesses):
-            return []
-        rank = self._rank(connection, event)
+        called_for = self._rows(connection, event, witnesses)
         stamp = {
             "event_id": event.id,
             "thesis_id": self._thesis.id,
             "thesis_version": self._thesis.version,
             "recorded_at": now,
         }
-        return [
+        restated = [
             {**asdict(row), "owners": list(row.owners), **stamp, "cause": cause}
-            for row in evidence.weigh(witnesses, rank=rank)
+            for row in called_for
             if (cause := book.cause(event.id, row))
         ]
+        gone = book.beside(event.id, {row.category for row in called_for})
+        return restated + [{**row, **RETRACTED, **stamp} for row in gone]
 
-    def _rank(self, connection: Any, event: Any) -> int:
+    def _rows(
+        self, connection: Any, event: Any, witnesses: Sequence[evidence.Witness]
+    ) -> list[evidence.Row]:
+        """What the witnesses say; only events that take a side make the next ones stale."""
         if self._storylines is None:
             self._storylines = Storylines(ledger.storylines(connection, self._thesis.id))
-        return self._storylines.rank(event.storyline, event.opened_at, event.id)
+        place = (event.storyline, event.opened_at, event.id)
+        rows = evidence.weigh(witnesses, rank=self._storylines.rank(*place))
+        if any(row.weight for row in rows):
+            self._storylines.add(*place)
+        return rows
 
     def _witness(self, said: Any) -> evidence.Witness:
         publisher = self._workspace.publishers.resolve(said.publisher, said.url)

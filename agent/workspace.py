@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CACHE = "cache"
 EMBEDDER_KEY = "embedder"
+REPLAY_KEY = "replaying"
+"""The day that a replay is at; a replay that died leaves it behind."""
 
 
 @dataclass(frozen=True)

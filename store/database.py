@@ -61,7 +61,8 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
 
 def exists(folder: Path) -> bool:
     """Whether there is a database to read in `folder`."""
-    return (folder / FILE_NAME).is_file()
+    with translated(folder):
+        return (folder / FILE_NAME).is_file()
 
 
 @contextmanager

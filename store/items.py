@@ -210,6 +210,8 @@ def listing(
     `until` answers as the program would have then: by first-seen time.
     """
     newest = select(func.max(_VERDICT.c.id)).group_by(_VERDICT.c.item_number)
+    if until is not None:
+        newest = newest.where(_VERDICT.c.recorded_at <= until)
     query = (
         select(_ITEM, _VERDICT.c.labels, _VERDICT.c.p_relevant, _VERDICT.c.abstained)
         .outerjoin(_VERDICT, (_VERDICT.c.item_number == _ITEM.c.number) & _VERDICT.c.id.in_(newest))

@@ -62,11 +62,11 @@ def with_sources(connection: Connection, thesis_id: str, as_of: datetime) -> lis
 
 
 def storylines(connection: Connection, thesis_id: str) -> list[tuple[str, datetime, str]]:
-    """(storyline, opened_at, event) of every event with evidence."""
+    """(storyline, opened_at, event) of every event with evidence for one side."""
     query = (
         select(_EVENT.c.storyline, _EVENT.c.opened_at, _EVENT.c.id)
         .join(_EVIDENCE, _EVIDENCE.c.event_id == _EVENT.c.id)
-        .where(_EVIDENCE.c.thesis_id == thesis_id)
+        .where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.weight != 0)
         .distinct()
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]

@@ -56,7 +56,8 @@ class IndexWriter:
         """Start over with an empty index."""
         self.close()
         with _translated(self._folder):
-            shutil.rmtree(self._folder, ignore_errors=True)
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -19,7 +19,7 @@ class Judgeable:
 
     @property
     def input_hash(self) -> str:
-        """Hash of what the judge reads: the same text is never judged twice."""
+        """Hash of what the judge reads: it says whether a verdict is of the text as it stands."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+EARLIEST, LATEST = 1900, 2200
+"""Years outside are slips of a publisher's clock and not dates."""
 LONGEST_TITLE = 1_000
 LONGEST_TEXT = 200_000
 KINDS = ("news", "paper", "filing", "release")
@@ -83,6 +85,8 @@ class _Line(BaseModel):
 
 def from_mapping(raw: Any, *, source: str, line: int) -> Draft:
     """Check one parsed line. Raises ValueError saying what is wrong with it."""
+    if not isinstance(raw, dict):
+        raise ValueError("is not a JSON object")
     try:
         row = _Line.model_validate(raw)
     except ValidationError as error:
@@ -133,7 +137,8 @@ def read_time(text: str | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(str(text).strip())
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        return at if EARLIEST <= at.year <= LATEST else None
     except (ValueError, OverflowError):
         return None
 

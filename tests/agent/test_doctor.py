@@ -200,9 +200,11 @@ def test_an_index_that_holds_other_vectors_than_sql(
     folder: Path, static_embedder: StaticEmbedder
 ) -> None:
     writer = IndexWriter(folder / "data", static_embedder.name)
-    writer.add([1], static_embedder.embed(["quite another text about rye bread"]))
+    numbers = range(1, len(STORY) + 1)
+    writer.clear()
+    writer.add(numbers, static_embedder.embed([f"{n} texts about rye bread" for n in numbers]))
     writer.close()
-    assert "1 not found" in ill(folder)["index"].found
+    assert f"{len(STORY)} not found" in ill(folder)["index"].found
 
 
 def test_an_index_made_by_another_embedder(folder: Path, static_embedder: StaticEmbedder) -> None:

@@ -72,14 +72,15 @@ def test_asking_for_more_than_there_is_gives_what_there_is(
     assert (reader.count(), reader.numbers()) == (2, {1, 2})
 
 
-def test_added_twice_is_there_once_with_its_last_vector(
+def test_added_twice_is_there_once_as_it_was_first(
     writer: IndexWriter, reader: IndexReader
 ) -> None:
-    before, after = some(2)
-    writer.add([1], before[None])
-    writer.add([1], after[None])
-    assert reader.numbers() == {1}
-    assert reader.search(after, 1)[0][1] == pytest.approx(0, abs=1e-5)
+    first, again, other = some(3)
+    writer.add([1], first[None])
+    writer.add([1, 2], np.stack([again, other]))
+    assert reader.numbers() == {1, 2}
+    assert reader.search(first, 1)[0] == (1, pytest.approx(0, abs=1e-5))
+    assert reader.search(other, 1)[0] == (2, pytest.approx(0, abs=1e-5))
 
 
 def test_batches_larger_than_chroma_takes_are_cut(writer: IndexWriter, reader: IndexReader) -> None:
