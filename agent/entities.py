@@ -38,7 +38,7 @@ class Mentions:
 
     def _walk(self, text: str) -> Iterator[str]:
         words = _WORD.findall(text.casefold())
-        for start, word in enumerate(words):
+        for start, word in enumerate(() if self._lengths.keys().isdisjoint(words) else words):
             for length in self._lengths.get(word, ()):
                 entity = self._phrases.get(tuple(words[start : start + length]))
                 if entity:

@@ -30,7 +30,7 @@ class Grouper:
         items.set_events(
             connection,
             [
-                {"n": item.number, "event": one.event_id, "why": one.reason}
+                (item.number, one.event_id, one.reason)
                 for item, one in zip(waiting, placed, strict=True)
             ],
         )

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from math import fsum, log, sqrt
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
+Terms = Mapping[str, float]
 Vector = np.ndarray[Any, np.dtype[np.float32]]
 
 WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*|[\u3400-\u9fff]")
@@ -119,21 +121,33 @@ class Fingerprint:
         return signature
 
 
+class _Rarities(dict[int, float]):
+    """What a term counts by how many of so many `items` use it."""
+
+    def __init__(self, items: int) -> None:
+        self._items = items
+
+    def __missing__(self, uses: int) -> float:
+        self[uses] = found = log((self._items + UNSEEN) / (uses + 1))
+        return found
+
+
 class Usage:
     """How many of the window's items use each word and name each entity."""
 
     def __init__(self) -> None:
         self._items = 0
+        self._rarities = _Rarities(0)
         self._words: Counter[str] = Counter()
         self._entities: Counter[str] = Counter()
 
     def add(self, item: Fingerprint, times: int = 1) -> None:
         """Count what `item` says; with `times` -1, take it back."""
         self._items += times
-        for word in item.words:
-            self._words[word] += times
-        for entity in item.entities:
-            self._entities[entity] += times
+        self._rarities = _Rarities(self._items)
+        for uses, terms in ((self._words, item.words), (self._entities, item.entities)):
+            for term in terms:
+                uses[term] += times
 
     def likeness(self, one: Fingerprint, other: Fingerprint) -> float:
         """0 to 1.1: how surely two items that share an entity tell of one happening.
@@ -155,29 +169,24 @@ class Usage:
     def _named(self, one: Fingerprint, other: Fingerprint) -> float:
         """How far both name the same, less when everybody names it: the thesis' own subject."""
         first, second = dict.fromkeys(one.entities, 1.0), dict.fromkeys(other.entities, 1.0)
-        shared = [self._rarity(self._entities[entity]) for entity in first.keys() & second.keys()]
+        shared = [self._entities[entity] for entity in first.keys() & second.keys()]
         if not shared:
             return 0.0
-        rare = max(shared) / self._rarity(0)
-        return self._overlap(self._entities, first, second) * sqrt(rare)
+        rarity = self._rarities
+        return self._overlap(self._entities, first, second) * sqrt(rarity[min(shared)] / rarity[0])
 
-    def _overlap(
-        self, uses: Mapping[str, int], one: Mapping[str, float], other: Mapping[str, float]
-    ) -> float:
+    def _overlap(self, uses: Mapping[str, int], one: Terms, other: Terms) -> float:
         """Cosine of two bags of terms, each weighed by how few use it."""
-        shared = fsum(
-            one[term] * other[term] * self._rarity(uses[term]) ** 2
-            for term in one.keys() & other.keys()
-        )
+        shared = one.keys() & other.keys()
         if not shared:
             return 0.0
-        return shared / (self._length(uses, one) * self._length(uses, other))
+        rarity = self._rarities
+        both = fsum([one[term] * other[term] * rarity[uses[term]] ** 2 for term in shared])
+        return both / (self._length(uses, one) * self._length(uses, other))
 
-    def _length(self, uses: Mapping[str, int], terms: Mapping[str, float]) -> float:
-        return sqrt(fsum((n * self._rarity(uses[term])) ** 2 for term, n in terms.items()))
-
-    def _rarity(self, uses: int) -> float:
-        return log((self._items + UNSEEN) / (uses + 1))
+    def _length(self, uses: Mapping[str, int], terms: Terms) -> float:
+        rarity = self._rarities
+        return sqrt(fsum([(n * rarity[uses[term]]) ** 2 for term, n in terms.items()]))
 
 
 def _words(text: str) -> list[str]:
@@ -195,4 +204,4 @@ def _empty_minhash() -> Any:
     """Drawing the permutations costs more than hashing a text: they are drawn once."""
     from datasketch import MinHash
 
-    return MinHash(num_perm=PERMUTATIONS, seed=1)
+    return MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=crc32)

@@ -160,7 +160,10 @@ def compute(
     draws = _bootstrap(
         [ledger[i] for i in said], codes[said], terms[said], len(names), seed, confusion
     )
-    low, high = _band(draws @ omega + base, log_odds, blind)
+    draws *= omega
+    centre = np.array([log_odds, *(omega * lambdas)])
+    bands = _bands(np.column_stack([draws.sum(axis=1) + base, draws]), centre, blind)
+    low, high = bands[0]
     sizes = _by_event(ledger, np.abs(contributions))
     return Score(
         score=sigma(log_odds),
@@ -168,7 +171,7 @@ def compute(
         high=sigma(high),
         prior=100 * prior,
         log_odds=log_odds,
-        categories=_parts(names, codes[said], omega * lambdas, draws * omega, blind),
+        categories=_parts(names, codes[said], centre[1:], bands[1:]),
         contributions=_unsort(contributions, order),
         events=len(sizes),
         publishers=len({owner for i in said for owner in ledger[i].owners}),
@@ -243,26 +246,22 @@ def _relabelled(rng: np.random.Generator, terms: Array, confusion: Confusion) ->
     return np.where(drawn < same / total, 1.0, np.where(drawn < (same + silent) / total, 0.0, -1.0))
 
 
-def _band(draws: Array, log_odds: float, blind: float) -> tuple[float, float]:
-    """10-90% of `draws`, always around the score, wider by the blind share."""
-    low, high = (float(value) for value in np.quantile(draws, BAND))
-    low, high = min(low, log_odds), max(high, log_odds)
-    return log_odds - (log_odds - low) * (1 + blind), log_odds + (high - log_odds) * (1 + blind)
+def _bands(draws: Array, centre: Array, blind: float) -> list[tuple[float, float]]:
+    """10-90% of each column of `draws` (B, n), always around its `centre`, wider by `blind`."""
+    low, high = np.quantile(draws, BAND, axis=0)
+    low, high = np.minimum(low, centre), np.maximum(high, centre)
+    low, high = centre - (centre - low) * (1 + blind), centre + (high - centre) * (1 + blind)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _parts(
     names: Sequence[str],
     codes: np.ndarray[Any, np.dtype[np.int64]],
     centre: Array,
-    draws: Array,
-    blind: float,
+    bands: Sequence[tuple[float, float]],
 ) -> dict[str, Part]:
     counts = np.bincount(codes, minlength=len(names)) if len(codes) else [0] * len(names)
-    parts = {}
-    for i, name in enumerate(names):
-        low, high = _band(draws[:, i], float(centre[i]), blind)
-        parts[name] = Part(float(centre[i]), low, high, int(counts[i]))
-    return parts
+    return {name: Part(float(centre[i]), *bands[i], int(counts[i])) for i, name in enumerate(names)}
 
 
 def _by_event(rows: Sequence[LedgerRow], sizes: Array) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Where the thesis stands: the ledger's rows that count at an instant, and the score of them."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -64,7 +64,7 @@ class Book:
 
     def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
         self._ahead = deque(rows)
-        self._rows: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._rows: defaultdict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
         self._scored: dict[tuple[str, str], LedgerRow] = {}
 
     @classmethod
@@ -83,13 +83,13 @@ class Book:
     def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Put rows in the place of those they restate."""
         for row in rows:
-            key = (row["event_id"], row["category"])
-            self._rows[key] = row
-            self._scored[key] = as_ledger_row(row)
+            event, category = row["event_id"], row["category"]
+            self._rows[event][category] = row
+            self._scored[event, category] = as_ledger_row(row)
 
     def cause(self, event_id: str, row: Row) -> str:
         """Why `row` must be written, or "" when what stands already says so."""
-        before = self._rows.get((event_id, row.category))
+        before = self._rows[event_id].get(row.category)
         if before is None:
             return "new evidence"
         after = {**asdict(row), "owners": list(row.owners)}
@@ -101,8 +101,8 @@ class Book:
         """The event's standing rows on other categories that still take a side, unnumbered."""
         return [
             {name: value for name, value in row.items() if name != "id"}
-            for (event, category), row in self._rows.items()
-            if event == event_id and category not in categories and row["weight"]
+            for category, row in self._rows[event_id].items()
+            if category not in categories and row["weight"]
         ]
 
     def standing(self, thesis: Thesis, as_of: datetime, blind: float) -> Standing:

@@ -71,8 +71,8 @@ class Vocabulary:
         )
 
     def _row(self, text: str) -> list[tuple[int, float]]:
-        counts = Counter(self._column[word] for word in terms(text) if word in self._column)
-        row = [(i, (1 + log(n)) * self.idf[i]) for i, n in counts.items()]
+        known = [i for word in terms(text) if (i := self._column.get(word)) is not None]
+        row = [(i, (1 + log(n)) * self.idf[i]) for i, n in Counter(known).items()]
         length = sum(value * value for _, value in row) ** 0.5 or 1.0
         row = [(column, value / length) for column, value in row]
         marks: set[int] = set()
