@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from store import bulk
+from store.bulk import WANTED, wanted
 from store.models import Event
 
 _EVENT = Event.__table__  # type: ignore[attr-defined]
@@ -13,8 +15,7 @@ _EVENT = Event.__table__  # type: ignore[attr-defined]
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Open events, given as column values."""
-    if rows:
-        connection.execute(insert(_EVENT), list(rows))
+    bulk.insert(connection, _EVENT, rows)
 
 
 def touch(connection: Connection, last_seen: Mapping[str, datetime]) -> None:
@@ -26,8 +27,5 @@ def touch(connection: Connection, last_seen: Mapping[str, datetime]) -> None:
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
     """Events by id."""
-    found: dict[str, Any] = {}
-    for start in range(0, len(ids), 500):
-        query = select(_EVENT).where(_EVENT.c.id.in_(ids[start : start + 500]))
-        found.update((row.id, row) for row in connection.execute(query))
-    return found
+    query = select(_EVENT).where(_EVENT.c.id.in_(WANTED))
+    return {row.id: row for row in connection.execute(query, wanted(ids))}

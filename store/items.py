@@ -1,19 +1,21 @@
 """Items, their vectors and how far each has come."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, TextClause, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, select, text, update
 
+from store import bulk
+from store.bulk import WANTED, wanted
 from store.models import Embedding, IndexOutbox, Item, ItemState, Verdict
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 _ITEM = Item.__table__  # type: ignore[attr-defined]
 _EMBEDDING = Embedding.__table__  # type: ignore[attr-defined]
+_OUTBOX = IndexOutbox.__table__  # type: ignore[attr-defined]
 _VERDICT = Verdict.__table__  # type: ignore[attr-defined]
 
 
@@ -30,18 +32,14 @@ class Known:
 def known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
     """Those of `ids` that are stored."""
     columns = (_ITEM.c.id, _ITEM.c.number, _ITEM.c.title, _ITEM.c.canonical_url)
-    found: dict[str, Known] = {}
-    for chunk in _chunks(list(ids), 500):
-        query = select(*columns, _ITEM.c.published_at.is_not(None)).where(_ITEM.c.id.in_(chunk))
-        for id_, number, title, url, dated in connection.execute(query):
-            found[id_] = Known(number, title, url, bool(dated))
-    return found
+    query = select(*columns, _ITEM.c.published_at.is_not(None)).where(_ITEM.c.id.in_(WANTED))
+    found = connection.execute(query, wanted(ids))
+    return {row[0]: Known(row[1], row[2], row[3], bool(row[4])) for row in found}
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new items, given as column values."""
-    if rows:
-        connection.execute(insert(_ITEM), list(rows))
+    bulk.insert(connection, _ITEM, rows)
 
 
 def give_date(connection: Connection, number: int, published_at: datetime) -> None:
@@ -68,25 +66,33 @@ def waiting(connection: Connection, state: ItemState, until: datetime, limit: in
     return [int(number) for number in connection.execute(query).scalars()]
 
 
+def days(connection: Connection, start: datetime, end: datetime) -> list[date]:
+    """The days, oldest first, on which items were first seen in [start, end]."""
+    day = func.date(_ITEM.c.first_seen_at)
+    query = select(day).where(_ITEM.c.first_seen_at >= start, _ITEM.c.first_seen_at <= end)
+    found = connection.execute(query.distinct().order_by(day)).scalars()
+    return [date.fromisoformat(text) for text in found]
+
+
 def by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Any]:
     """Items whole, in the order asked for."""
-    found: dict[int, Any] = {}
-    for chunk in _chunks(list(numbers), 500):
-        query = select(_ITEM).where(_ITEM.c.number.in_(chunk))
-        found.update((row.number, row) for row in connection.execute(query))
+    query = select(_ITEM).where(_ITEM.c.number.in_(WANTED))
+    rows = connection.execute(query, wanted(numbers))
+    found = {row.number: row for row in rows}
     return [found[number] for number in numbers]
 
 
 def event_ids(connection: Connection, numbers: Sequence[int]) -> list[str]:
     """The events that items belong to, each once, in order of id."""
-    query = select(_ITEM.c.event_id).where(_ITEM.c.number.in_(_listed(numbers))).distinct()
-    return sorted(connection.execute(query).scalars())
+    query = select(_ITEM.c.event_id).where(_ITEM.c.number.in_(WANTED)).distinct()
+    found = connection.execute(query, wanted(numbers))
+    return sorted(found.scalars())
 
 
 def advance(connection: Connection, numbers: Sequence[int], state: ItemState) -> None:
     """Mark items as having come as far as `state`."""
-    query = update(_ITEM).where(_ITEM.c.number.in_(_listed(numbers)))
-    connection.execute(query.values(state=str(state)))
+    query = update(_ITEM).where(_ITEM.c.number.in_(WANTED)).values(state=str(state))
+    connection.execute(query, wanted(numbers))
 
 
 def quarantine(connection: Connection, number: int, reason: str) -> None:
@@ -104,23 +110,17 @@ def add_vectors(connection: Connection, numbers: Sequence[int], vectors: Vectors
         {"item_number": number, "vector": vector.tobytes()}
         for number, vector in zip(numbers, vectors, strict=True)
     ]
-    if rows:
-        connection.execute(insert(_EMBEDDING), rows)
-        outbox = IndexOutbox.__table__  # type: ignore[attr-defined]
-        connection.execute(insert(outbox), [{"item_number": number} for number in numbers])
+    bulk.insert(connection, _EMBEDDING, rows)
+    bulk.insert(connection, _OUTBOX, [{"item_number": number} for number in numbers])
 
 
 def vectors_of(connection: Connection, numbers: Sequence[int]) -> Vectors:
     """Vectors (n, d) of items, in the order asked for."""
-    found: dict[int, bytes] = {}
-    for chunk in _chunks(list(numbers), 500):
-        query = select(_EMBEDDING.c.item_number, _EMBEDDING.c.vector)
-        found.update(
-            (row[0], row[1])
-            for row in connection.execute(query.where(_EMBEDDING.c.item_number.in_(chunk)))
-        )
     if not numbers:
         return np.zeros((0, 0), dtype=np.float32)
+    query = select(_EMBEDDING.c.item_number, _EMBEDDING.c.vector)
+    rows = connection.execute(query.where(_EMBEDDING.c.item_number.in_(WANTED)), wanted(numbers))
+    found = {row[0]: row[1] for row in rows}
     return np.stack([np.frombuffer(found[number], dtype=np.float32) for number in numbers])
 
 
@@ -147,15 +147,13 @@ def replace_vectors(connection: Connection, numbers: Sequence[int], vectors: Vec
         connection.execute(query.values(vector=bindparam("v")), rows)
 
 
-def set_events(connection: Connection, placements: Sequence[Mapping[str, Any]]) -> None:
-    """Write each item's event: rows of `n`, `event`, `why`."""
-    query = (
-        update(_ITEM)
-        .where(_ITEM.c.number == bindparam("n"))
-        .values(event_id=bindparam("event"), event_reason=bindparam("why"), state=ItemState.GROUPED)
-    )
+def set_events(connection: Connection, placements: Sequence[tuple[int, str, str]]) -> None:
+    """Write each item's event: rows of number, event, reason."""
     if placements:
-        connection.execute(query, list(placements))
+        connection.exec_driver_sql(
+            "UPDATE item SET event_id = ?2, event_reason = ?3, state = 'grouped' WHERE number = ?1",
+            list(placements),
+        )
 
 
 def grouped_between(connection: Connection, start: datetime, end: datetime) -> list[Any]:
@@ -235,16 +233,6 @@ def listing(
     return list(connection.execute(query.limit(limit)))
 
 
-def _listed(numbers: Sequence[int]) -> TextClause:
-    """Numbers as one parameter, however many."""
-    listed = text("SELECT value FROM json_each(:numbers)")
-    return listed.bindparams(numbers=json.dumps(list(numbers)))
-
-
 def _quoted(words: str) -> str:
     """Each word as an FTS5 string, so that no query syntax is taken from the user."""
     return " ".join('"' + word.replace('"', '""') + '"' for word in words.split())
-
-
-def _chunks(values: list[Any], size: int) -> Iterable[list[Any]]:
-    return (values[start : start + size] for start in range(0, len(values), size))

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from store import bulk
 from store.models import Event, Evidence, Item, Snapshot, ThesisVersion
 
 _EVIDENCE = Evidence.__table__  # type: ignore[attr-defined]
@@ -28,8 +29,7 @@ _KEEP_SNAPSHOT = _FRESH.on_conflict_do_update(
 
 def append(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add ledger rows; nothing is ever changed or deleted here."""
-    if rows:
-        connection.execute(insert(_EVIDENCE), list(rows))
+    bulk.insert(connection, _EVIDENCE, rows)
 
 
 def standing(connection: Connection, thesis_id: str, as_of: datetime) -> list[Any]:

@@ -3,6 +3,7 @@
 Times are aware UTC inside the program and naive UTC text in SQLite; `Utc` converts at the seam.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -18,15 +19,27 @@ class Utc(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware in, naive UTC out."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a naive datetime was about to be stored; times are aware UTC")
-        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        """Aware in, naive UTC text out, as SQLAlchemy writes it."""
+        return _to_text
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Naive UTC in, aware out."""
-        return value.replace(tzinfo=UTC) if value else None
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[str | None], datetime | None]:
+        """Naive UTC text in, aware out."""
+        return _from_text
+
+
+def _to_text(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("a naive datetime was about to be stored; times are aware UTC")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _from_text(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
 class ItemKind(StrEnum):

@@ -123,7 +123,7 @@ def test_id_is_unique(database: Database) -> None:
 
 def test_naive_time_is_refused(database: Database) -> None:
     naive = NOW.replace(tzinfo=None)
-    with pytest.raises(StatementError, match="naive datetime"), database.writing() as connection:
+    with pytest.raises(ValueError, match="naive datetime"), database.writing() as connection:
         items.add(connection, [row(1, first_seen_at=naive)])
     assert count(database) == 0
 
