@@ -146,7 +146,7 @@ def _open(folder: Path, embedder: str) -> tuple[Any, Any]:
             collection = client.get_or_create_collection(
                 COLLECTION,
                 metadata={"embedder": embedder},
-                configuration={"hnsw": {"space": "cosine"}},
+                configuration={"hnsw": {"space": "cosine", "num_threads": 1}},
                 embedding_function=None,
             )
         except BaseException:
