@@ -104,14 +104,16 @@ def import_(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
         screen.progress("score", len(fetched.drafts)) as progress,
         pipeline.Pass(workspace, progress) as one,
     ):
-        got = take(
-            workspace,
-            fetched.drafts,
-            fetched.faults,
-            source=file,
-            now=now,
-            seen_at=lambda draft: now,
-        )
+        with workspace.database.writing() as connection:
+            got = take(
+                connection,
+                workspace.publishers,
+                fetched.drafts,
+                fetched.faults,
+                source=file,
+                now=now,
+                seen_at=lambda draft: now,
+            )
         one.advance(now)
         standing = one.snapshot(now)
     print(_counted(got))

@@ -27,36 +27,36 @@ def collect(
                 failures.append(error)
                 _note_failure(workspace, error, before, now)
             else:
-                got = take(
-                    workspace,
-                    fetched.drafts,
-                    fetched.faults,
-                    source=source.name,
-                    now=now,
-                    seen_at=lambda draft: now,
-                )
-                _note_success(workspace, source.name, fetched, got, before, now)
-                intake += got
+                intake += _keep(workspace, source.name, fetched, before, now)
             progress("collect", 1)
     return intake, tuple(failures)
 
 
-def _note_success(
-    workspace: Workspace, name: str, fetched: Fetched, got: Intake, before: Any, now: datetime
-) -> None:
-    values: dict[str, Any] = {
-        "last_attempt_at": now,
-        "last_success_at": now,
-        "failures": 0,
-        "error": "",
-        "etag": fetched.etag,
-        "last_modified": fetched.last_modified,
-        "items": (before.items if before else 0) + got.new,
-    }
-    if got.new:
-        values["last_item_at"] = now
+def _keep(workspace: Workspace, name: str, fetched: Fetched, before: Any, now: datetime) -> Intake:
+    """Store what came and the marks for the next request together: neither without the other."""
     with workspace.database.writing() as connection:
+        got = take(
+            connection,
+            workspace.publishers,
+            fetched.drafts,
+            fetched.faults,
+            source=name,
+            now=now,
+            seen_at=lambda draft: now,
+        )
+        values: dict[str, Any] = {
+            "last_attempt_at": now,
+            "last_success_at": now,
+            "failures": 0,
+            "error": "",
+            "etag": fetched.etag,
+            "last_modified": fetched.last_modified,
+            "items": (before.items if before else 0) + got.new,
+        }
+        if got.new:
+            values["last_item_at"] = now
         sources.keep_state(connection, name, **values)
+    return got
 
 
 def _note_failure(workspace: Workspace, error: SourceError, before: Any, now: datetime) -> None:

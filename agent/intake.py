@@ -7,8 +7,8 @@ from typing import Any
 
 from agent import events
 from agent.embed import as_text
+from agent.publishers import Publishers
 from agent.sources import Draft, Fault
-from agent.workspace import Workspace
 from store import items, sources
 from store.models import ItemState
 
@@ -36,7 +36,8 @@ class Intake:
 
 
 def take(
-    workspace: Workspace,
+    connection: Any,
+    publishers: Publishers,
     drafts: Sequence[Draft],
     faults: Sequence[Fault],
     *,
@@ -44,30 +45,29 @@ def take(
     now: datetime,
     seen_at: Callable[[Draft], datetime],
 ) -> Intake:
-    """Store what is new, in one transaction; faults are kept beside it."""
-    with workspace.database.writing() as connection:
-        known = items.known(connection, [draft.id for draft in drafts])
-        fresh: dict[str, Draft] = {}
-        clashes: list[Fault] = []
-        dated_now = 0
-        for draft in drafts:
-            before = known.get(draft.id)
-            twin = fresh.get(draft.id)
-            if before is None and twin is None:
-                fresh[draft.id] = draft
-            elif before and _clashes(draft, before.title, before.canonical_url):
-                clashes.append(_clash(draft, before.title))
-            elif twin and _clashes(draft, twin.title, events.canonical_url(twin.url)):
-                clashes.append(_clash(draft, twin.title))
-            elif twin and not twin.published:
-                fresh[draft.id] = replace(twin, published=draft.published)
-            elif before and not before.dated and draft.published:
-                items.give_date(connection, before.number, draft.published)
-                dated_now += 1
-        rows = [_row(workspace, draft, source, seen_at(draft)) for draft in fresh.values()]
-        items.add(connection, rows)
-        for fault in (*faults, *clashes):
-            sources.reject(connection, source, fault.line, fault.reason, fault.raw, now)
+    """Store what is new, in the caller's transaction; faults are kept beside it."""
+    known = items.known(connection, [draft.id for draft in drafts])
+    fresh: dict[str, Draft] = {}
+    clashes: list[Fault] = []
+    dated_now = 0
+    for draft in drafts:
+        before = known.get(draft.id)
+        twin = fresh.get(draft.id)
+        if before is None and twin is None:
+            fresh[draft.id] = draft
+        elif before and _clashes(draft, before.title, before.canonical_url):
+            clashes.append(_clash(draft, before.title))
+        elif twin and _clashes(draft, twin.title, events.canonical_url(twin.url)):
+            clashes.append(_clash(draft, twin.title))
+        elif twin and not twin.published:
+            fresh[draft.id] = replace(twin, published=draft.published)
+        elif before and not before.dated and draft.published:
+            items.give_date(connection, before.number, draft.published)
+            dated_now += 1
+    rows = [_row(publishers, draft, source, seen_at(draft)) for draft in fresh.values()]
+    items.add(connection, rows)
+    for fault in (*faults, *clashes):
+        sources.reject(connection, source, fault.line, fault.reason, fault.raw, now)
     return Intake(
         new=len(rows),
         known=len(drafts) - len(rows) - len(clashes) - dated_now,
@@ -88,8 +88,8 @@ def _clash(draft: Draft, title: str) -> Fault:
     return Fault(draft.line, reason, CLASH, draft.title)
 
 
-def _row(workspace: Workspace, draft: Draft, source: str, seen_at: datetime) -> dict[str, Any]:
-    publisher = workspace.publishers.resolve(draft.publisher, draft.url)
+def _row(publishers: Publishers, draft: Draft, source: str, seen_at: datetime) -> dict[str, Any]:
+    publisher = publishers.resolve(draft.publisher, draft.url)
     return {
         "id": draft.id,
         "url": draft.url,

@@ -12,9 +12,11 @@ Every stage takes the items that wait in the state before it, oldest first, a ch
 transaction, so a pass that dies is finished by the next one and ends in the same ledger.
 """
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,6 +38,20 @@ from store.models import ItemState
 
 CHUNK = 500
 """Items to a transaction: small enough to lose little, large enough to be fast."""
+ROWS_KEPT = 2000
+"""Items kept in memory from stage to stage."""
+
+
+Work = Callable[[Sequence[int], datetime], None]
+
+
+def end_of(day: date) -> datetime:
+    """The last instant of a day, UTC."""
+    return datetime.combine(day, time.max, UTC)
+
+
+SELDOM = (50_000, 20, 50)
+"""When cyclic garbage is looked for: rows live long and hold no cycles, and there are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,8 @@ class Pass:
         from threadpoolctl import threadpool_limits
 
         self._threads = threadpool_limits(limits=1)  # small products only: more threads just spin
+        self._collecting = gc.get_threshold()
+        gc.set_threshold(*SELDOM)
         with self._database.writing() as connection:
             settings.keep(connection, EMBEDDER_KEY, self._workspace.embedder.name)
         return self
@@ -95,32 +113,50 @@ class Pass:
                 self._indexer.finish()
         finally:
             self._indexer.close()
+            gc.set_threshold(*self._collecting)
             self._threads.restore_original_limits()
 
     def advance(self, now: datetime) -> None:
         """Bring every item first seen by `now` to the ledger."""
         self._finish_replay()
-        for stage, before, work in (
-            ("embed", ItemState.FETCHED, self._embed),
-            ("group", ItemState.EMBEDDED, self._group),
-            ("judge", ItemState.GROUPED, self._judge),
-            ("score", ItemState.JUDGED, self._score),
-        ):
-            full = True
-            while full and (waiting := self._waiting(before, now)):
-                work(waiting, now)
-                self._progress(stage, len(waiting))
-                full = len(waiting) == CHUNK
+        self.prepare(now)
+        self.settle(now)
+
+    def prepare(self, until: datetime, *, day_by_day: bool = False) -> None:
+        """Embed, group and judge every item first seen by `until`, each as of its own day if asked.
+
+        None of it bears on the score before `settle`.
+        """
+        judge = partial(self._judge, day_by_day=day_by_day)
+        self._run("embed", ItemState.FETCHED, self._embed, until)
+        self._run("group", ItemState.EMBEDDED, self._group, until)
+        self._run("judge", ItemState.GROUPED, judge, until)
         self._indexer.feed()
 
+    def settle(self, now: datetime) -> None:
+        """Bring every judged item first seen by `now` to the ledger, as of `now`."""
+        self._run("score", ItemState.JUDGED, self._score, now)
+
+    def _run(self, name: str, before: ItemState, work: Work, now: datetime) -> None:
+        full = True
+        while full and (waiting := self._waiting(before, now)):
+            work(waiting, now)
+            self._progress(name, len(waiting))
+            full = len(waiting) == CHUNK
+
     def _finish_replay(self) -> None:
-        """Items of a replay that died belong to its day, and come to the ledger as of it."""
+        """Items of a replay that died belong to its days, and come to the ledger as of them."""
         with self._database.reading() as connection:
-            day = None if self._settled else settings.read(connection, REPLAY_KEY)
+            span = "" if self._settled else settings.read(connection, REPLAY_KEY)
+            days = (
+                items.days(connection, *map(datetime.fromisoformat, span.split())) if span else ()
+            )
         self._settled = True
-        if day:
-            self.advance(datetime.fromisoformat(day))
-            self.snapshot(datetime.fromisoformat(day))
+        if days:
+            self.prepare(end_of(days[-1]), day_by_day=True)
+        for day in days:
+            self.settle(end_of(day))
+            self.snapshot(end_of(day))
 
     def snapshot(self, now: datetime) -> standing.Standing:
         """Keep the score as of `now`."""
@@ -132,43 +168,53 @@ class Pass:
             ledger.keep_snapshot(connection, found.as_row())
         return found
 
-    def _waiting(self, state: ItemState, now: datetime) -> list[Any]:
-        """Items to work on next; as they were read for the stage before, where they were."""
+    def _waiting(self, state: ItemState, now: datetime) -> list[int]:
         with self._database.reading() as connection:
-            numbers = items.waiting(connection, state, now, CHUNK)
-            if not all(number in self._rows for number in numbers):
-                self._rows = {row.number: row for row in items.by_numbers(connection, numbers)}
+            return items.waiting(connection, state, now, CHUNK)
+
+    def _rows_of(self, numbers: Sequence[int]) -> list[Any]:
+        """Items whole; as they were read for the stage before, where they were."""
+        missing = [number for number in numbers if number not in self._rows]
+        if missing:
+            if len(self._rows) > ROWS_KEPT:
+                self._rows.clear()
+                missing = list(numbers)
+            with self._database.reading() as connection:
+                found = items.by_numbers(connection, missing)
+            self._rows.update((row.number, row) for row in found)
         return [self._rows[number] for number in numbers]
 
-    def _embed(self, waiting: Sequence[Any], now: datetime) -> None:
+    def _embed(self, numbers: Sequence[int], now: datetime) -> None:
+        texts = [text_of(item) for item in self._rows_of(numbers)]
         try:
-            vectors = self._workspace.embedder.embed([text_of(item) for item in waiting])
+            vectors = self._workspace.embedder.embed(texts)
         except TextRefused as error:
-            self._set_aside(waiting, error, now)
+            self._set_aside(numbers, error, now)
             return
-        numbers = [item.number for item in waiting]
         with self._database.writing() as connection:
             items.add_vectors(connection, numbers, vectors)
             items.advance(connection, numbers, ItemState.EMBEDDED)
-        self._vectors = dict(zip(numbers, vectors, strict=True))
+        if len(self._vectors) > ROWS_KEPT:
+            self._vectors.clear()
+        self._vectors.update(zip(numbers, vectors, strict=True))
 
-    def _set_aside(self, waiting: Sequence[Any], error: TextRefused, now: datetime) -> None:
+    def _set_aside(self, numbers: Sequence[int], error: TextRefused, now: datetime) -> None:
         """Find the text that the embedder refuses and quarantine its item alone."""
-        if len(waiting) > 1:
-            middle = len(waiting) // 2
-            self._embed(waiting[:middle], now)
-            self._embed(waiting[middle:], now)
+        if len(numbers) > 1:
+            middle = len(numbers) // 2
+            self._embed(numbers[:middle], now)
+            self._embed(numbers[middle:], now)
         else:
             with self._database.writing() as connection:
-                items.quarantine(connection, waiting[0].number, str(error))
+                items.quarantine(connection, numbers[0], str(error))
 
-    def _group(self, waiting: Sequence[Any], now: datetime) -> None:
+    def _group(self, numbers: Sequence[int], now: datetime) -> None:
+        waiting = self._rows_of(numbers)
         with self._database.writing() as connection:
-            vectors = self._vectors_of(connection, [item.number for item in waiting])
-            self._grouper.group(connection, waiting, vectors)
+            self._grouper.group(connection, waiting, self._vectors_of(connection, numbers))
 
-    def _judge(self, waiting: Sequence[Any], now: datetime) -> None:
-        judge, numbers = self._workspace.judge, [item.number for item in waiting]
+    def _judge(self, numbers: Sequence[int], now: datetime, *, day_by_day: bool) -> None:
+        judge, waiting = self._workspace.judge, self._rows_of(numbers)
         with self._database.reading() as connection:
             vectors = self._vectors_of(connection, numbers)
         said = judge.judge([Judgeable(item.id, text_of(item)) for item in waiting], vectors)
@@ -177,12 +223,12 @@ class Pass:
             "model": judge.model,
             "prompt_hash": judge.prompt_hash,
             "thesis_version": self._workspace.thesis.version,
-            "recorded_at": now,
         }
         rows = [
             {
                 **stamp,
-                "item_number": number,
+                "recorded_at": end_of(item.first_seen_at.date()) if day_by_day else now,
+                "item_number": item.number,
                 "input_hash": verdict.input_hash,
                 "relevant": verdict.relevant,
                 "p_relevant": verdict.p_relevant,
@@ -190,16 +236,15 @@ class Pass:
                 "reason": verdict.reason,
                 "labels": [asdict(label) for label in verdict.labels],
             }
-            for number, verdict in zip(numbers, said, strict=True)
+            for item, verdict in zip(waiting, said, strict=True)
         ]
         with self._database.writing() as connection:
             verdicts.add(connection, rows)
             items.advance(connection, numbers, ItemState.JUDGED)
 
-    def _score(self, waiting: Sequence[Any], now: datetime) -> None:
+    def _score(self, numbers: Sequence[int], now: datetime) -> None:
         with self._database.writing() as connection:
             self._keep_thesis(connection, now)
-            numbers = [item.number for item in waiting]
             self._weigher.weigh(connection, items.event_ids(connection, numbers), now)
             items.advance(connection, numbers, ItemState.SCORED)
 

@@ -8,16 +8,22 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from functools import partial
 from itertools import groupby
 
 from agent.errors import SourceError
 from agent.intake import Intake, take
-from agent.pipeline import Pass
+from agent.pipeline import Pass, end_of
 from agent.progress import Progress, silent
 from agent.sources import Draft, Fault, Fetched
 from agent.standing import Standing
 from agent.workspace import REPLAY_KEY, Workspace
-from store import ledger, settings
+from store import items, ledger, settings
+
+STRETCH = 2000
+"""Items taken in together: a day's handful is soon judged, and each time costs as much again."""
+
+Day = tuple[date, list[Draft]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +60,74 @@ def replay(
     fetched = _up_to(today, fetched) if today else fetched
     intake, days, standing = Intake(), 0, None
     with Pass(workspace, progress, replaying=True) as one:
-        kept = _kept(workspace, fetched.drafts)
-        for day, drafts in by_day(fetched.drafts):
-            now = end_of(day)
-            _score_again(one, kept, now, intake)
-            _note_day(workspace, now.isoformat())
-            got = take(
-                workspace,
-                drafts,
-                () if days else fetched.faults,
-                source=source,
-                now=now,
-                seen_at=lambda draft, now=now: _seen(draft) or now,  # type: ignore[misc]
-            )
+        kept, afresh = _kept(workspace, fetched.drafts), _died(workspace)
+        for stretch in _stretches(workspace, fetched.drafts):
+            _note(workspace, stretch)
+            got = _take(workspace, stretch, () if days else fetched.faults, source)
+            one.prepare(end_of(stretch[-1][0]), day_by_day=True)
+            afresh = afresh or bool(got.new or got.dated_now)
+            for day, drafts in stretch:
+                _score_again(one, kept, end_of(day), afresh)
+                one.settle(end_of(day))
+                standing = one.snapshot(end_of(day))
+                progress("replay", len(drafts))
             intake += got
-            one.advance(now)
-            standing = one.snapshot(now)
-            days += 1
-            progress("replay", len(drafts))
-        _score_again(one, kept, None, intake)
-        _note_day(workspace, "")
+            days += len(stretch)
+        _score_again(one, kept, None, afresh)
+        _note(workspace, ())
     return Replay(intake if days else Intake(faults=fetched.faults), days, standing)
 
 
-def _note_day(workspace: Workspace, day: str) -> None:
-    """Leave word of the day the replay is at, for the pass that has to finish it."""
+def _stretches(workspace: Workspace, drafts: Sequence[Draft]) -> Iterator[list[Day]]:
+    """Days that are taken in and judged together before they are scored one by one.
+
+    A stored item without a date may get it on one of these days and counts from there: then each
+    day is a stretch of its own.
+    """
+    with workspace.database.reading() as connection:
+        undated = items.counts(connection)["undated"]
+    stretch: list[Day] = []
+    for day in by_day(drafts):
+        stretch.append(day)
+        if undated or sum(len(drafts) for _, drafts in stretch) >= STRETCH:
+            yield stretch
+            stretch = []
+    if stretch:
+        yield stretch
+
+
+def _take(
+    workspace: Workspace, stretch: Sequence[Day], faults: Sequence[Fault], source: str
+) -> Intake:
+    intake = Intake()
     with workspace.database.writing() as connection:
-        settings.keep(connection, REPLAY_KEY, day)
+        for day, drafts in stretch:
+            now = end_of(day)
+            intake += take(
+                connection,
+                workspace.publishers,
+                drafts,
+                () if day != stretch[0][0] else faults,
+                source=source,
+                now=now,
+                seen_at=partial(_seen_by, now),
+            )
+    return intake
+
+
+def _note(workspace: Workspace, stretch: Sequence[Day]) -> None:
+    """Leave word of the days the replay is at, for the pass that has to finish them."""
+    instants = (
+        (datetime.combine(stretch[0][0], time.min, UTC), end_of(stretch[-1][0])) if stretch else ()
+    )
+    with workspace.database.writing() as connection:
+        settings.keep(connection, REPLAY_KEY, " ".join(at.isoformat() for at in instants))
+
+
+def _died(workspace: Workspace) -> bool:
+    """Whether a replay died half-way, and may not have restated the scores after its days."""
+    with workspace.database.reading() as connection:
+        return bool(settings.read(connection, REPLAY_KEY))
 
 
 def _up_to(today: datetime, fetched: Fetched) -> Fetched:
@@ -106,15 +153,15 @@ def _kept(workspace: Workspace, drafts: Sequence[Draft]) -> deque[datetime]:
     return deque(row.as_of for row in rows)
 
 
-def _score_again(one: Pass, kept: deque[datetime], before: datetime | None, got: Intake) -> None:
-    """Restate the kept scores up to `before` (None: all) that new items came to lie ahead of."""
+def _score_again(one: Pass, kept: deque[datetime], before: datetime | None, afresh: bool) -> None:
+    """Restate, if `afresh`, the kept scores up to `before` (None: all): new items lie ahead."""
     while kept and (before is None or kept[0] <= before):
         at = kept.popleft()
-        if (got.new or got.dated_now) and at != before:
+        if afresh and at != before:
             one.snapshot(at)
 
 
-def by_day(drafts: Sequence[Draft]) -> Iterator[tuple[date, list[Draft]]]:
+def by_day(drafts: Sequence[Draft]) -> Iterator[Day]:
     """Drafts by the day they were first seen; those without a date on the last one."""
     placed = [(seen.date(), draft) for draft in drafts if (seen := _seen(draft))]
     if not placed:
@@ -126,9 +173,8 @@ def by_day(drafts: Sequence[Draft]) -> Iterator[tuple[date, list[Draft]]]:
         yield day, [draft for _, draft in pairs]
 
 
-def end_of(day: date) -> datetime:
-    """The last instant of a day, UTC."""
-    return datetime.combine(day, time.max, UTC)
+def _seen_by(now: datetime, draft: Draft) -> datetime:
+    return _seen(draft) or now
 
 
 def _seen(draft: Draft) -> datetime | None:

@@ -51,14 +51,16 @@ def run_story(workspace: Workspace) -> None:
     workspace.__dict__.update({"embedder": FakeEmbedder(), "judge": FakeJudge()})
     with Pass(workspace) as one:
         got = fetched(*STORY, *FILLER)
-        take(
-            workspace,
-            got.drafts,
-            got.faults,
-            source="story",
-            now=NOW,
-            seen_at=lambda draft: draft.fetched or draft.published or NOW,
-        )
+        with workspace.database.writing() as connection:
+            take(
+                connection,
+                workspace.publishers,
+                got.drafts,
+                got.faults,
+                source="story",
+                now=NOW,
+                seen_at=lambda draft: draft.fetched or draft.published or NOW,
+            )
         one.advance(NOW)
         one.snapshot(NOW)
 

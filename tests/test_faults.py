@@ -54,7 +54,16 @@ def deliver(workspace: Workspace, rss: str, now: datetime, publisher: str = "") 
     )
     drafts, faults = feeds.parse(rss.encode(), source, source.url)
     with Pass(workspace) as one:
-        got = take(workspace, drafts, faults, source="feed", now=now, seen_at=lambda draft: now)
+        with workspace.database.writing() as connection:
+            got = take(
+                connection,
+                workspace.publishers,
+                drafts,
+                faults,
+                source="feed",
+                now=now,
+                seen_at=lambda draft: now,
+            )
         one.advance(now)
         one.snapshot(now)
     return got

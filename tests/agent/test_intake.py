@@ -1,5 +1,6 @@
 """Drafts become items: once each, attributed to an owner, and never redated."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,10 +21,19 @@ NOW = datetime(2025, 2, 1, 12, tzinfo=UTC)
 LATER = datetime(2025, 2, 2, 12, tzinfo=UTC)
 
 
-def deliver(workspace: Workspace, *rows: dict[str, Any], now: datetime = NOW) -> Intake:
-    return take(
-        workspace, fetched(*rows).drafts, (), source="wire", now=now, seen_at=lambda draft: now
-    )
+def deliver(
+    workspace: Workspace, *rows: dict[str, Any], now: datetime = NOW, faults: Sequence[Fault] = ()
+) -> Intake:
+    with workspace.database.writing() as connection:
+        return take(
+            connection,
+            workspace.publishers,
+            fetched(*rows).drafts,
+            faults,
+            source="wire",
+            now=now,
+            seen_at=lambda draft: now,
+        )
 
 
 def stored(workspace: Workspace, column: str) -> dict[str, Any]:
@@ -109,8 +119,8 @@ def test_item_whose_date_arrives_before_it_was_judged_is_judged_once(workspace: 
 
 def test_faults_of_the_source_are_kept_beside_the_items(workspace: Workspace) -> None:
     fault = Fault(7, "not JSON", "Correct it", "{oops")
-    got = take(workspace, (), (fault,), source="wire", now=NOW, seen_at=lambda draft: NOW)
-    take(workspace, (), (fault,), source="wire", now=LATER, seen_at=lambda draft: LATER)
+    got = deliver(workspace, faults=(fault,))
+    deliver(workspace, faults=(fault,), now=LATER)
     assert got == Intake(faults=(fault,))
     assert select(workspace.database.folder, "SELECT line, reason, raw FROM rejected") == [
         (7, "not JSON", "{oops")

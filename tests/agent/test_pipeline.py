@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from agent import indexing, pipeline, report
+from agent import replay as replaying
 from agent.errors import EmbedderError, JudgeError, TextRefused
 from agent.intake import take
 from agent.pipeline import Pass
@@ -77,9 +78,18 @@ def test_second_replay_asks_neither_judge_nor_embedder(workspace: Workspace) -> 
         ("publishers", "resolve", 26),
     ],
 )
+@pytest.mark.parametrize("stretch", [1, 5])
 def test_pass_that_dies_in_any_stage_is_finished_by_the_next(
-    workspaces: Callable[..., Workspace], told: Workspace, part: str, method: str, nth: int
+    workspaces: Callable[..., Workspace],
+    told: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    method: str,
+    nth: int,
+    stretch: int,
 ) -> None:
+    monkeypatch.setattr(replaying, "STRETCH", stretch)
+    monkeypatch.setattr(pipeline, "CHUNK", 3)
     broken = workspaces("broken")
     faulty = FailsAt(getattr(broken, part), method, nth)
     broken.__dict__[part] = faulty
@@ -321,14 +331,16 @@ def test_index_holds_what_sql_holds_and_a_dead_pass_leaves_it_to_the_next(
     workspace = workspaces("one", real_index=True)
     folder = workspace.database.folder
     with pytest.raises(KeyboardInterrupt), Pass(workspace) as one:
-        take(
-            workspace,
-            fetched(*STORY).drafts,
-            (),
-            source="story",
-            now=NOW,
-            seen_at=lambda draft: NOW,
-        )
+        with workspace.database.writing() as connection:
+            take(
+                connection,
+                workspace.publishers,
+                fetched(*STORY).drafts,
+                (),
+                source="story",
+                now=NOW,
+                seen_at=lambda draft: NOW,
+            )
         one.advance(NOW)
         raise KeyboardInterrupt
     assert report.status(workspace, NOW)["index_waiting"] == len(STORY)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from agent import replay as replaying
 from agent import report
 from agent.errors import SourceError
 from agent.replay import by_day, end_of, replay
@@ -62,6 +63,26 @@ def test_archive_in_two_parts_tells_the_same_story(workspace: Workspace, told: W
     replay(workspace, fetched(*early), "story")
     replay(workspace, fetched(*late), "story")
     assert tables(workspace.database.folder) == tables(told.database.folder)
+
+
+@pytest.mark.parametrize("stretch", [1, 2, 5])
+def test_how_many_days_are_judged_together_changes_nothing(
+    workspace: Workspace, told: Workspace, monkeypatch: pytest.MonkeyPatch, stretch: int
+) -> None:
+    monkeypatch.setattr(replaying, "STRETCH", stretch)
+    replay(workspace, fetched(*STORY), "story")
+    assert tables(workspace.database.folder) == tables(told.database.folder)
+
+
+def test_date_that_arrives_during_a_replay_counts_from_the_day_it_arrived(
+    workspace: Workspace,
+) -> None:
+    dated = item("x", "Trainium spreads [custom_silicon+3]", "2025-01-20", fetched="2025-01-24")
+    replay(workspace, fetched(item("x", dated["title"], None, fetched="2025-01-20")), "story")
+    early = item("y", "A shoemaker", "2025-01-22")
+    replay(workspace, fetched(early, dated), "story")
+    scores = {row["as_of"][8:10]: row["score"] for row in report.history(workspace, None, None)}
+    assert scores["20"] == scores["22"] == 50.0 < scores["24"]
 
 
 def test_what_a_replay_did_is_counted(workspace: Workspace) -> None:

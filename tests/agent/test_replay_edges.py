@@ -1,24 +1,20 @@
 """A replay among other passes: killed before them, older than them, ahead of them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from agent import pipeline, report
 from agent.replay import replay
-from agent.sources import Fetched
 from agent.sources.draft import from_mapping
 from agent.workspace import Workspace
 from store import items
 from store.models import ItemState
-from tests.fakes import FakeJudge, item
+from tests.fakes import FakeJudge, fetched, item
+from tests.story import STORY
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-def fetched(*rows: dict[str, object]) -> Fetched:
-    drafts = (from_mapping(row, source="t", line=n) for n, row in enumerate(rows, start=1))
-    return Fetched(drafts=tuple(drafts))
 
 
 ONE = item("one", "Trainium spreads [custom_silicon+3]", "2025-01-25")
@@ -40,6 +36,20 @@ def test_run_after_a_killed_replay_leaves_its_items_on_their_day(workspace: Work
     rows = report.explain(workspace, as_of=datetime(2025, 1, 25, 23, 59, 59, 999999, UTC))["rows"]
     assert [row["item_id"] for row in rows] == ["one"]
     assert rows[0]["recorded"].startswith("2025-01-25")
+
+
+def test_run_after_a_killed_replay_keeps_the_score_of_every_day_in_between(
+    workspaces: Callable[..., Workspace], told: Workspace
+) -> None:
+    workspace = workspaces("killed")
+    judge = workspace.judge
+    workspace.__dict__["judge"] = JudgeThatDies()
+    with pytest.raises(KeyboardInterrupt):
+        replay(workspace, fetched(*STORY), "story")
+    workspace.__dict__["judge"] = judge
+    pipeline.run(workspace, NOW)
+    *days, _ = report.history(workspace, None, None)
+    assert days == report.history(told, None, None)
 
 
 def test_replaying_an_older_file_restates_the_kept_scores_after_it(workspace: Workspace) -> None:
