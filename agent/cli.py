@@ -36,6 +36,8 @@ Lines = Annotated[str, typer.Argument(metavar="FILE|-", help="Items as JSON Line
 MOST_ROWS = 1_000_000
 Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Rows to show.")]
 DEFAULT_CONFIG = Path("config.toml")
+INTERRUPTED = 130
+"""How Typer leaves after Ctrl-C."""
 
 
 def main() -> None:
@@ -47,6 +49,10 @@ def main() -> None:
     except ThesiswatchError as error:
         print(f"thesis: {error}", file=sys.stderr)
         sys.exit(1)
+    except SystemExit as left:
+        if left.code == INTERRUPTED:
+            print("thesis: stopped; what was done is kept, run again to finish", file=sys.stderr)
+        raise
 
 
 @app.command()

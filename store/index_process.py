@@ -11,6 +11,7 @@ A request is one JSON line, {"count", "dimension"} or {"clear": true}, then the 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -135,5 +136,6 @@ def _environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
     with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as answers:
         serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, answers)

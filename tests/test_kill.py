@@ -142,3 +142,22 @@ def test_replay_killed_at_random_moments_ends_as_if_nothing_had_happened(
         assert len(embedded(folder)) == items
     findings = doctor.examine(victim / configuration.FILE_NAME, datetime(2026, 1, 1, tzinfo=UTC))
     assert [one for one in findings if not one.well and one.check != "sources"] == []
+
+
+def test_interrupted_replay_says_so_without_a_traceback(
+    archive: Path, tmp_path: Path, judge_cache: Path, local_judge: LocalJudge
+) -> None:
+    config = prepared(tmp_path / "stopped", judge_cache)
+    process = subprocess.Popen(
+        command(config, archive),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and work_done(config.parent / "data") == 0:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGINT)
+    _, complaint = process.communicate()
+    assert process.returncode == 130
+    assert complaint == "thesis: stopped; what was done is kept, run again to finish\n"
