@@ -13,7 +13,7 @@ from agent.errors import ThesisFileError, ThesiswatchError
 from agent.thesis import Thesis
 from agent.workspace import Workspace
 from store import items, ledger, outbox
-from store.database import exists, open_database
+from store.database import exists, open_to_read
 from store.vectors import IndexReader
 
 ROOM = 500_000_000
@@ -75,7 +75,7 @@ def _check(name: str, look: Callable[[], Finding]) -> Finding:
 
 def _stored(config: Config, thesis: Thesis, now: datetime) -> Iterator[Finding]:
     try:
-        database = open_database(config.data_folder)
+        database = open_to_read(config.data_folder)
     except ThesiswatchError as error:
         yield Finding("database", False, error.message, error.way_out)
         return
@@ -116,8 +116,16 @@ def _folder(folder: Path) -> Finding:
 
 
 def _disk(folder: Path) -> Finding:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(there).free
+    except OSError as error:
+        return Finding(
+            "disk",
+            False,
+            f"{folder} cannot be looked at: {error.strerror}",
+            "Let this user enter the folder, or set [data] folder to another",
+        )
     found = f"{free / 1e9:.1f} GB free"
     if free < ROOM:
         return Finding("disk", False, found, "Free some space: a pass may stop half-way")

@@ -18,7 +18,7 @@ from agent.errors import ConfigError, IndexMismatch
 from agent.publishers import Publishers
 from agent.thesis import Thesis
 from store import settings
-from store.database import Database, exists, open_database, writer_lock
+from store.database import Database, exists, open_database, open_to_read, writer_lock
 
 if TYPE_CHECKING:
     from agent.embed import Embedder
@@ -102,7 +102,7 @@ def reading(path: Path) -> Iterator[Workspace]:
             f"there is no data in {config.data_folder} yet",
             "Run `thesis run`, `thesis import FILE` or `thesis replay FILE` first",
         )
-    database = open_database(config.data_folder)
+    database = open_to_read(config.data_folder)
     try:
         yield Workspace(config, thesis, database)
     finally:

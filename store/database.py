@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,21 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
             engine.dispose()
             raise
     return Database(folder, engine)
+
+
+def open_to_read(folder: Path) -> Database:
+    """Open the database in `folder`; one of an earlier schema is upgraded under the writer's lock.
+
+    Raises StoreBusy when that is called for and another process is writing.
+    """
+    with translated(folder):
+        engine = _engine(folder / FILE_NAME, BUSY_SECONDS)
+        try:
+            behind = migrations.current_revision(engine) != migrations.HEAD
+        finally:
+            engine.dispose()
+    with writer_lock(folder) if behind else nullcontext():
+        return open_database(folder)
 
 
 def exists(folder: Path) -> bool:

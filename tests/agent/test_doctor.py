@@ -112,6 +112,18 @@ def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert str(tmp_path / "data") in found["data folder"].found
 
 
+def test_a_data_folder_that_may_not_be_entered(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(shutil, "disk_usage", refuse)
+    found = ill(folder)
+    assert list(found) == ["disk"]
+    assert "Permission denied" in found["disk"].found
+
+
 def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Usage(NamedTuple):
         free: int

@@ -12,9 +12,9 @@ from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel
 
 import store.models  # noqa: F401  # fills SQLModel.metadata
-from agent.errors import StoreError
+from agent.errors import StoreBusy, StoreError
 from store import items, migrations
-from store.database import FILE_NAME, Database, _engine, open_database
+from store.database import FILE_NAME, Database, _engine, open_database, open_to_read, writer_lock
 from tests.store.rows import row
 
 FOLDER = str(Path(migrations.__file__).parent)
@@ -53,6 +53,17 @@ def test_empty_file_becomes_the_newest_schema(engine: Engine) -> None:
     assert migrations.current_revision(engine) is None
     migrations.upgrade(engine)
     assert migrations.current_revision(engine) == migrations.HEAD
+
+
+def test_reader_upgrades_only_while_nobody_writes(engine: Engine, tmp_path: Path) -> None:
+    migrations.upgrade(engine, EARLIER[0])
+    with writer_lock(tmp_path), pytest.raises(StoreBusy):
+        open_to_read(tmp_path)
+    assert migrations.current_revision(engine) == EARLIER[0]
+    open_to_read(tmp_path).close()
+    assert migrations.current_revision(engine) == migrations.HEAD
+    with writer_lock(tmp_path):
+        open_to_read(tmp_path).close()
 
 
 @pytest.mark.parametrize("earlier", EARLIER)
