@@ -142,14 +142,18 @@ def make(
     names = [category.id for category in thesis.categories]
     known = json.dumps([names, *(entity.model_dump() for entity in thesis.entities)])
     key = f"{METHOD} {embedder.name} {exemplars.digest(lines)} {known}"
-    prompt_hash = hashlib.sha256(key.encode()).hexdigest()[:12]
-    path = cache / f"judge-{prompt_hash}.npz"
+    path = cache / f"judge-{_short_hash(key)}.npz"
     found = _read(path, thesis)
     if found is None:
         found = fit(lines, thesis, embedder)
         with suppress(OSError):  # no room or no right to keep it: it is fitted again next time
             _write(path, *found)
+    prompt_hash = _short_hash(f"{key} {threshold} {margin}")
     return LocalJudge(thesis, *found, prompt_hash, threshold=threshold, margin=margin)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def fit(

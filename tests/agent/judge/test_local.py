@@ -160,6 +160,7 @@ def test_verdict_near_the_threshold_is_an_abstention_that_keeps_its_leads(
     close = local.make(
         thesis, static_embedder, judge_cache, threshold=sure.p_relevant - 0.01, margin=0.02
     )
+    assert close.prompt_hash != local_judge.prompt_hash
     (said,) = close.judge(given, vectors)
     assert (said.abstained, said.labels, said.p_relevant) == (True, sure.labels, sure.p_relevant)
     assert said.reason.endswith("is too close to the threshold to say")
