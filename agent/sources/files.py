@@ -13,7 +13,7 @@ from agent.sources.draft import Draft, Fault, Fetched, from_mapping
 
 GZIP = b"\x1f\x8b"
 LONGEST_LINE = 4_000_000
-_WAY_OUT = "Correct that line and import the file again; the others are in"
+_WAY_OUT = "Correct that line and give the file again; the other lines are not touched by it"
 
 
 def fetch(path: Path | str, source: str) -> Fetched:
@@ -30,7 +30,9 @@ def fetch(path: Path | str, source: str) -> Fetched:
                     _take(line, number, source, drafts, faults)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(
-            source, f"{path} cannot be read: {error}", "Check the path and the file"
+            source,
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
+            "Check the path and the file",
         ) from error
     return Fetched(tuple(drafts), tuple(faults))
 
