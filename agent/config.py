@@ -67,30 +67,41 @@ class ReliabilitySection(Section):
 
 
 class HttpSection(Section):
-    """How sources are fetched; `timeout` in seconds, `max_bytes` after decompression."""
+    """How sources are fetched.
+
+    `timeout` and `interval` (between two requests to one host) in seconds, `max_bytes` after
+    decompression, `retries` of what may work a moment later.
+    """
 
     user_agent: str = "thesiswatch/0.1 (+mailto:you@example.com)"
     timeout: Annotated[float, Field(gt=0)] = 20.0
     max_bytes: Annotated[int, Field(gt=0)] = 5_000_000
     allow_private: tuple[str, ...] = ()
+    interval: Annotated[float, Field(ge=0)] = 1.0
+    retries: Annotated[int, Field(ge=0, le=5)] = 2
 
 
 class SourceSection(Section):
     """One place items come from."""
 
     name: Annotated[str, Field(min_length=1)]
-    kind: Literal["feed", "file"]
+    kind: Literal["feed", "file", "arxiv", "edgar"]
     url: str = ""
     path: Path | None = None
+    query: str = ""
+    forms: tuple[str, ...] = ("8-K", "10-Q", "10-K", "6-K", "20-F", "S-1")
     publisher: str = ""
+    items: Literal["news", "paper", "filing", "release"] = "news"
+    categories: tuple[str, ...] = ()
+    lang: str = ""
+    full_text: bool = False
 
     @model_validator(mode="after")
     def has_an_address(self) -> Self:
-        """A feed needs `url`, a file needs `path`."""
-        if self.kind == "feed" and not self.url:
-            raise ValueError(f"source {self.name!r} is a feed and needs a url")
-        if self.kind == "file" and self.path is None:
-            raise ValueError(f"source {self.name!r} is a file and needs a path")
+        """What its kind cannot do without: a feed `url`, a file `path`, arXiv a `query`."""
+        needed = {"feed": "url", "file": "path", "arxiv": "query"}.get(self.kind)
+        if needed and not getattr(self, needed):
+            raise ValueError(f"source {self.name!r} is of kind {self.kind!r} and needs {needed!r}")
         return self
 
 

@@ -20,7 +20,10 @@ _NO_DAY = re.compile(r"\d{4}(-?\d{2}|-?W\d{2})?|(?!\d{8}$)\d+")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One item. `published` is None when the source gave no date that can be read."""
+    """One item. `published` is None when the source gave no date that can be read.
+
+    `amends` is the id of the item that this one corrects: a filing's amendment names what it amends.
+    """
 
     id: str
     url: str | None
@@ -33,6 +36,7 @@ class Draft:
     lang: str
     kind: str
     line: int = 0
+    amends: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,8 @@ def test_a_bad_value_is_refused_by_the_name_of_its_key(text: str, key: str, tmp_
 
 
 @pytest.mark.parametrize(
-    ("kind", "wants"), [("feed", "'a' is a feed and needs a url"), ("file", "needs a path")]
+    ("kind", "wants"),
+    [("feed", "'a' is of kind 'feed' and needs 'url'"), ("file", "'path'"), ("arxiv", "'query'")],
 )
 def test_a_source_without_an_address_is_refused(kind: str, wants: str, tmp_path: Path) -> None:
     assert wants in refused(f'[[sources]]\nname = "a"\nkind = "{kind}"', tmp_path)
