@@ -29,7 +29,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction: all of it or nothing of it."""
-        with translated(self.folder), self._engine.begin() as connection:
+        with (
+            translated(self.folder),
+            self._engine.connect() as connection,
+            connection.execution_options(writing=True).begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -170,7 +174,10 @@ def _prepare(connection: Any, record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
+    """A writer takes its lock at once: SQLite waits for none in the midst of a transaction."""
+    writing = connection.get_execution_options().get("writing")
+    statement = "BEGIN IMMEDIATE" if writing else "BEGIN"
+    connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
 
 
 def _holder(folder: Path) -> str:
