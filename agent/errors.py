@@ -51,11 +51,24 @@ class ItemError(ThesiswatchError):
 
 
 class SourceError(ThesiswatchError):
-    """A source could not be looked at: not the same as having nothing new."""
+    """A source could not be looked at: not the same as having nothing new.
 
-    def __init__(self, source: str, message: str, way_out: str = "") -> None:
+    `passing` when the next moment may help; `wait` is how many seconds it asked to be left alone.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        message: str,
+        way_out: str = "",
+        *,
+        passing: bool = False,
+        wait: float = 0.0,
+    ) -> None:
         super().__init__(f"source {source!r}: {message}", way_out)
         self.source = source
+        self.passing = passing
+        self.wait = wait
 
 
 class EmbedderError(ThesiswatchError):

@@ -2,10 +2,12 @@
 
 Only http and https. The host of every hop, redirects included, is resolved once; unless the user
 allowed it all its addresses must be public, and the connection goes to one that was checked. Time
-and size are capped. A server's answer is untrusted bytes.
+and size are capped, requests to one host are kept apart, and what may work a moment later is tried
+again. A server's answer is untrusted bytes.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -14,19 +16,32 @@ import httpx
 from agent.config import HttpSection
 from agent.errors import SourceError
 from agent.sources.connection import Deadline, Pinned, Resolve, is_public, look_up
+from agent.sources.politeness import (
+    LONGEST_REST,
+    WORTH_RETRYING,
+    Pace,
+    Sleep,
+    fresh_for,
+    rest,
+    retry_after,
+)
 
 REDIRECTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said; `body` is empty when `unchanged` (304)."""
+    """What a server said; `body` is empty when `unchanged` (304).
+
+    `fresh_for` is how many seconds the server says that it will say nothing else.
+    """
 
     url: str
     status: int
     body: bytes
     etag: str
     last_modified: str
+    fresh_for: float = 0.0
 
     @property
     def unchanged(self) -> bool:
@@ -35,11 +50,15 @@ class Answer:
 
 
 class Client:
-    """Fetches pages for one run; close it after."""
+    """Fetches pages for one run, from several threads if need be; close it after."""
 
-    def __init__(self, settings: HttpSection, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self, settings: HttpSection, resolve: Resolve | None = None, sleep: Sleep = time.sleep
+    ) -> None:
         self._settings = settings
         self._resolve = resolve or look_up
+        self._sleep = sleep
+        self._pace = Pace(settings.interval, sleep)
         self._allowed = {host.lower() for host in settings.allow_private}
         self._client = httpx.Client(
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip, deflate"},
@@ -53,10 +72,37 @@ class Client:
         """Drop every connection."""
         self._client.close()
 
-    def get(self, source: str, url: str, *, etag: str = "", last_modified: str = "") -> Answer:
-        """Fetch `url`, conditionally when marks are given. Raises SourceError with the reason."""
+    def get(
+        self,
+        source: str,
+        url: str,
+        *,
+        etag: str = "",
+        last_modified: str = "",
+        accept: Collection[int] = (),
+    ) -> Answer:
+        """Fetch `url`, conditionally when marks are given. Raises SourceError with the reason.
+
+        A status in `accept` is an answer too, whatever it says of failure.
+        """
         marks = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         headers = {name: value for name, value in marks.items() if value and value.isascii()}
+        for attempt in range(1, self._settings.retries + 2):
+            self._pace.wait(_host(url))
+            try:
+                return self._follow(source, url, headers, accept)
+            except SourceError as error:
+                pause = rest(attempt, error.wait)
+                last = attempt > self._settings.retries or pause > LONGEST_REST
+                if last or not error.passing:
+                    raise
+            self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _follow(
+        self, source: str, url: str, headers: dict[str, str], accept: Collection[int]
+    ) -> Answer:
+        """One attempt, redirects included, within the time that a request may take."""
         with Deadline(self._settings.timeout) as deadline:
             try:
                 for _ in range(REDIRECTS + 1):
@@ -69,7 +115,7 @@ class Client:
                     ) as response:
                         target = response.headers.get("location")
                         if not (response.is_redirect and target):
-                            return self._answer(source, url, response, deadline)
+                            return self._answer(source, url, response, deadline, accept)
                         url = urljoin(url, target)
             except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 raise _explain(source, url, error, deadline) from error
@@ -78,16 +124,19 @@ class Client:
         )
 
     def _answer(
-        self, source: str, url: str, response: httpx.Response, deadline: Deadline
+        self,
+        source: str,
+        url: str,
+        response: httpx.Response,
+        deadline: Deadline,
+        accept: Collection[int],
     ) -> Answer:
         asked = response.request.headers
         unchanged = response.status_code == 304 and (
             "if-none-match" in asked or "if-modified-since" in asked
         )
-        if not (unchanged or response.is_success):
-            raise SourceError(
-                source, f"{url} answered {response.status_code}", _advice(response.status_code)
-            )
+        if not (unchanged or response.is_success or response.status_code in accept):
+            raise _refused(source, url, response)
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
@@ -105,6 +154,7 @@ class Client:
             bytes(body),
             marks.get("etag", ""),
             marks.get("last-modified", ""),
+            fresh_for(marks),
         )
 
     def _check(self, source: str, url: str) -> Sequence[str]:
@@ -139,7 +189,26 @@ def _explain(source: str, url: str, error: Exception, deadline: Deadline) -> Sou
     reason = str(error) or type(error).__name__
     wrong = isinstance(error, httpx.InvalidURL)
     way_out = "Check the url" if wrong else "It is tried again next run"
-    return SourceError(source, f"{url[:200]}: {reason}", way_out)
+    lost = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
+    return SourceError(source, f"{url[:200]}: {reason}", way_out, passing=lost)
+
+
+def _refused(source: str, url: str, response: httpx.Response) -> SourceError:
+    """What an answer that is no answer means; the time it names counts when it may pass."""
+    status, passing = response.status_code, response.status_code in WORTH_RETRYING
+    wait = retry_after(response.headers) if passing else 0.0
+    asked = f" and asks to be left alone for {wait:,.0f} s" if wait else ""
+    return SourceError(
+        source, f"{url} answered {status}{asked}", _advice(status), passing=passing, wait=wait
+    )
+
+
+def _host(url: str) -> str:
+    """The host that a request counts against; "" for what `_check` will refuse."""
+    try:
+        return httpx.URL(url).host
+    except (httpx.InvalidURL, ValueError):
+        return ""
 
 
 def _advice(status: int) -> str:

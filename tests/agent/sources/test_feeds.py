@@ -44,7 +44,7 @@ def server() -> Iterator[FeedServer]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    made = Client(HttpSection(allow_private=("127.0.0.1",), timeout=5.0))
+    made = Client(HttpSection(allow_private=("127.0.0.1",), timeout=5.0, interval=0.0))
     yield made
     made.close()
 

@@ -3,8 +3,10 @@
 import gzip
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from agent.config import HttpSection
 from agent.errors import SourceError
 from agent.sources.connection import is_public
 from agent.sources.http import REDIRECTS, Client
+from agent.sources.politeness import Sleep
 from tests.feed_server import FeedServer
 
 LOCAL = ("127.0.0.1",)
@@ -111,9 +114,10 @@ def server() -> Iterator[FeedServer]:
 def client() -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
-    def make(names: Names | None = None, **settings: object) -> Client:
-        section = HttpSection.model_validate({"timeout": 5.0, "allow_private": LOCAL, **settings})
-        made.append(Client(section, names))
+    def make(names: Names | None = None, sleep: Sleep = time.sleep, **settings: object) -> Client:
+        given = {"timeout": 5.0, "allow_private": LOCAL, "interval": 0.0, "retries": 0}
+        section = HttpSection.model_validate({**given, **settings})
+        made.append(Client(section, names, sleep))
         return made[-1]
 
     yield make
@@ -370,3 +374,100 @@ def test_body_shorter_than_announced_is_an_error(
 def test_nobody_listening_is_an_error(client: Callable[..., Client], port: int) -> None:
     with pytest.raises(SourceError, match="127.0.0.1"):
         client().get("s", f"http://127.0.0.1:{port}/")
+
+
+# Politeness: what is worth another try, and when
+
+
+def busy(server: FeedServer, times: int, **headers: str) -> None:
+    """503 for so many requests, then a page."""
+    left = [503] * times
+
+    def answer(handler: Any) -> None:
+        status = left.pop() if left else 200
+        handler.send_response(status)
+        for name, value in (headers if status == 503 else {}).items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("content-length", "2")
+        handler.end_headers()
+        handler.wfile.write(b"ok")
+
+    server.behave("/feed", answer)
+
+
+def test_busy_server_is_asked_again_with_growing_pauses(
+    client: Callable[..., Client], server: FeedServer
+) -> None:
+    busy(server, 2)
+    slept: list[float] = []
+    assert client(sleep=slept.append, retries=2).get("s", server.url()).body == b"ok"
+    assert len(server.seen) == 3
+    assert 0 <= slept[0] <= 0.5
+    assert 0 <= slept[1] <= 1.0
+
+
+def test_retries_end(client: Callable[..., Client], server: FeedServer) -> None:
+    busy(server, 9)
+    with pytest.raises(SourceError, match="answered 503"):
+        client(sleep=lambda _: None, retries=2).get("s", server.url())
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_refusal_that_will_not_pass_is_not_asked_again(
+    client: Callable[..., Client], server: FeedServer, status: int
+) -> None:
+    server.put("/feed", "", status=status)
+    with pytest.raises(SourceError):
+        client(sleep=lambda _: None, retries=2).get("s", server.url())
+    assert len(server.seen) == 1
+
+
+def test_short_retry_after_is_waited_out(client: Callable[..., Client], server: FeedServer) -> None:
+    busy(server, 1, retry_after="3")
+    slept: list[float] = []
+    assert client(sleep=slept.append, retries=1).get("s", server.url()).body == b"ok"
+    assert 3.0 <= slept[0] <= 3.5
+
+
+def test_long_retry_after_ends_the_look_and_is_remembered(
+    client: Callable[..., Client], server: FeedServer
+) -> None:
+    busy(server, 9, retry_after="7200")
+    with pytest.raises(SourceError, match="left alone for 7,200 s") as refused:
+        client(sleep=lambda _: pytest.fail("waited"), retries=2).get("s", server.url())
+    assert refused.value.wait == 7200.0
+    assert len(server.seen) == 1
+
+
+def test_lost_connection_is_tried_again(client: Callable[..., Client], server: FeedServer) -> None:
+    lines = iter([b"", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
+    server.behave("/feed", lambda handler: handler.wfile.write(next(lines)))
+    assert client(sleep=lambda _: None, retries=1).get("s", server.url()).body == b"ok"
+
+
+def test_hostile_address_is_not_asked_again(client: Callable[..., Client]) -> None:
+    names = Names(inner=["10.1.2.3"])
+    with pytest.raises(SourceError, match="not a public address"):
+        client(names, sleep=lambda _: pytest.fail("waited"), retries=3).get(
+            "s", "http://inner.example/"
+        )
+
+
+def test_status_that_is_accepted_is_an_answer(
+    client: Callable[..., Client], server: FeedServer
+) -> None:
+    server.put("/feed", "why", status=400)
+    answer = client().get("s", server.url(), accept=(400,))
+    assert (answer.status, answer.body) == (400, b"why")
+
+
+def test_requests_to_one_host_are_kept_apart(
+    client: Callable[..., Client], server: FeedServer
+) -> None:
+    server.put("/feed", "x")
+    slept: list[float] = []
+    one = client(sleep=slept.append, interval=60.0)
+    for _ in range(3):
+        one.get("s", server.url())
+    assert [round(pause, -1) for pause in slept] == [60.0, 120.0]
