@@ -1,8 +1,11 @@
 """A look at every source. One that fails is state on its row, not a dead run."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
+from agent.config import SourceSection
 from agent.errors import SourceError
 from agent.intake import Intake, take
 from agent.progress import Progress, silent
@@ -10,26 +13,55 @@ from agent.sources import Fetched, look
 from agent.workspace import Workspace
 from store import sources
 
+AT_ONCE = 8
+"""Sources that are looked at side by side: most of a look is waiting."""
+
+Look = tuple[SourceSection, Fetched | SourceError]
+
 
 def collect(
     workspace: Workspace, now: datetime, progress: Progress = silent
 ) -> tuple[Intake, tuple[SourceError, ...]]:
-    """Take what every configured source has; returns what came in and which could not be read."""
+    """Take what every configured source has; returns what came in and which could not be read.
+
+    A source whose last answer is fresh still, or that asked to be left alone, is not asked.
+    """
     intake, failures = Intake(), []
     with workspace.database.reading() as connection:
         states = sources.states(connection)
-    with look.Looker(workspace.config) as looker:
-        for source in workspace.config.sources:
-            before = states.get(source.name)
-            try:
-                fetched = looker.look(source, before)
-            except SourceError as error:
-                failures.append(error)
-                _note_failure(workspace, error, before, now)
-            else:
-                intake += _keep(workspace, source.name, fetched, before, now)
-            progress("collect", 1)
+    due = [one for one in workspace.config.sources if _is_due(states.get(one.name), now)]
+    progress("collect", len(workspace.config.sources) - len(due))
+    for source, found in _looks(workspace, due, states):
+        before = states.get(source.name)
+        if isinstance(found, SourceError):
+            failures.append(found)
+            _note_failure(workspace, found, before, now)
+        else:
+            intake += _keep(workspace, source.name, found, before, now)
+        progress("collect", 1)
     return intake, tuple(failures)
+
+
+def _is_due(state: Any, now: datetime) -> bool:
+    return state is None or state.not_before is None or state.not_before <= now
+
+
+def _looks(
+    workspace: Workspace, due: list[SourceSection], states: dict[str, Any]
+) -> Iterator[Look]:
+    """What each source has, in the order of the configuration."""
+    with (
+        look.Looker(workspace.config) as looker,
+        ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool,
+    ):
+
+        def one(source: SourceSection) -> Look:
+            try:
+                return source, looker.look(source, states.get(source.name))
+            except SourceError as error:
+                return source, error
+
+        yield from pool.map(one, due)
 
 
 def _keep(workspace: Workspace, name: str, fetched: Fetched, before: Any, now: datetime) -> Intake:
@@ -51,6 +83,7 @@ def _keep(workspace: Workspace, name: str, fetched: Fetched, before: Any, now: d
             "error": "",
             "etag": fetched.etag,
             "last_modified": fetched.last_modified,
+            "not_before": _later(now, fetched.fresh_for),
             "items": (before.items if before else 0) + got.new,
         }
         if got.new:
@@ -65,6 +98,11 @@ def _note_failure(workspace: Workspace, error: SourceError, before: Any, now: da
             connection,
             error.source,
             last_attempt_at=now,
+            not_before=_later(now, error.wait),
             failures=(before.failures if before else 0) + 1,
             error=str(error),
         )
+
+
+def _later(now: datetime, seconds: float) -> datetime | None:
+    return now + timedelta(seconds=seconds) if seconds else None

@@ -104,6 +104,7 @@ def _row(publishers: Publishers, draft: Draft, source: str, seen_at: datetime) -
         "owner": publisher.owner,
         "lang": draft.lang,
         "kind": draft.kind,
+        "amends": draft.amends,
         "content_hash": events.content_hash(draft.title, draft.summary or draft.text),
         "state": ItemState.FETCHED,
     }

@@ -73,7 +73,8 @@ class Stance(StrEnum):
 class Item(SQLModel, table=True):
     """One article, paper, filing or release as fetched. `id` is the one given on import.
 
-    `published_at` is None for an undated item: it is kept and never scored.
+    `published_at` is None for an undated item: it is kept and never scored. `amends` is the id of
+    the item that this one corrects, or "".
     """
 
     __tablename__ = "item"
@@ -100,6 +101,7 @@ class Item(SQLModel, table=True):
     state_reason: str = ""
     event_id: str | None = Field(default=None, foreign_key="event.id", index=True)
     event_reason: str = ""
+    amends: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Embedding(SQLModel, table=True):
@@ -221,7 +223,10 @@ class ThesisVersion(SQLModel, table=True):
 
 
 class SourceState(SQLModel, table=True):
-    """What we know of a source's health; a failure is a value here, not a dead run."""
+    """What we know of a source's health; a failure is a value here, not a dead run.
+
+    Until `not_before` its answer is fresh, or it asked to be left alone.
+    """
 
     __tablename__ = "source_state"
     name: str = Field(primary_key=True)
@@ -233,6 +238,7 @@ class SourceState(SQLModel, table=True):
     failures: int = 0
     error: str = ""
     items: int = 0
+    not_before: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class Rejected(SQLModel, table=True):

@@ -22,7 +22,7 @@ _NO_DAY = re.compile(r"\d{4}(-?\d{2}|-?W\d{2})?|(?!\d{8}$)\d+")
 class Draft:
     """One item. `published` is None when the source gave no date that can be read.
 
-    `amends` is the id of the item that this one corrects: a filing's amendment names what it amends.
+    `amends` is the id of the item that this one corrects, as a filing's amendment does.
     """
 
     id: str
@@ -53,7 +53,8 @@ class Fault:
 class Fetched:
     """What one look at a source brought. Empty drafts mean: nothing new.
 
-    `unchanged` when the server said so; the marks are for the next conditional request.
+    `unchanged` when the server said so; the marks are for the next conditional request, which need
+    not come before `fresh_for` seconds have passed.
     """
 
     drafts: tuple[Draft, ...] = ()
@@ -61,6 +62,7 @@ class Fetched:
     etag: str = ""
     last_modified: str = ""
     unchanged: bool = field(default=False)
+    fresh_for: float = 0.0
 
 
 class _Line(BaseModel):

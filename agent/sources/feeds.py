@@ -34,9 +34,17 @@ def fetch(
     """Look at a feed. Raises SourceError when it cannot be fetched or is no feed at all."""
     answer = client.get(source.name, source.url, etag=etag, last_modified=last_modified)
     if answer.unchanged:
-        return Fetched(etag=etag, last_modified=last_modified, unchanged=True)
+        return Fetched(
+            etag=etag, last_modified=last_modified, unchanged=True, fresh_for=answer.fresh_for
+        )
     drafts, faults = parse(answer.body, source, answer.url)
-    return Fetched(drafts, faults, etag=answer.etag, last_modified=answer.last_modified)
+    return Fetched(
+        drafts,
+        faults,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+        fresh_for=answer.fresh_for,
+    )
 
 
 def parse(

@@ -42,7 +42,8 @@ def watching(workspaces: Callable[..., Workspace], server: FeedServer) -> Opened
             f'[[sources]]\nname = "{name}"\nkind = "feed"\nurl = "{server.url("/" + name)}"\n'
             for name in feeds
         )
-        config = f'[http]\nallow_private = ["127.0.0.1"]\ntimeout = 5.0\n{listed}{more}'
+        polite = "timeout = 5.0\ninterval = 0\nretries = 0\n"
+        config = f'[http]\nallow_private = ["127.0.0.1"]\n{polite}{listed}{more}'
         return workspaces("watching", config=config)
 
     return open_

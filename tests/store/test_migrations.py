@@ -18,7 +18,7 @@ from store.database import FILE_NAME, Database, _engine, open_database, open_to_
 from tests.store.rows import row
 
 FOLDER = str(Path(migrations.__file__).parent)
-EARLIER = ["0001"]
+EARLIER = ["0001", "0002"]
 FULL_TEXT = "item_text"
 
 
@@ -73,7 +73,12 @@ def test_earlier_schema_becomes_the_newest_and_keeps_its_rows(
     migrations.upgrade(engine, earlier)
     assert migrations.current_revision(engine) == earlier
     with engine.begin() as connection:
-        items.add(connection, [row(1, "kept through the change")])
+        old = {**row(1, "kept through the change"), "event_reason": "", "state_reason": ""}
+        old |= {"first_seen_at": "2025-01-27 12:00:00.000000", "published_at": None}
+        names = ", ".join(old)
+        connection.execute(
+            text(f"INSERT INTO item ({names}) VALUES (:{names.replace(', ', ', :')})"), old
+        )
     upgraded = open_database(tmp_path)
     assert migrations.current_revision(engine) == migrations.HEAD
     with upgraded.reading() as connection:
