@@ -7,14 +7,16 @@ from agent.config import Config, SourceSection
 from agent.sources import feeds, files
 from agent.sources.draft import Fetched
 from agent.sources.http import Client
+from agent.sources.worker import Worker
 
 
 class Looker:
-    """Looks at sources with one HTTP client; use it as a context manager."""
+    """Looks at sources, from threads if need be; use it as a context manager."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._client = Client(config.http)
+        self._worker = Worker()
 
     def __enter__(self) -> Self:
         return self
@@ -26,10 +28,11 @@ class Looker:
         trace: TracebackType | None,
     ) -> None:
         self._client.close()
+        self._worker.close()
 
     def look(self, source: SourceSection, before: Any | None) -> Fetched:
         """What `source` has; `before` is its stored state. Raises SourceError."""
         if source.kind == "file" and source.path is not None:
             return files.fetch(self._config.resolve(source.path), source.name)
         marks = {"etag": before.etag, "last_modified": before.last_modified} if before else {}
-        return feeds.fetch(source, self._client, **marks)
+        return feeds.fetch(source, self._client, self._worker.read_feed, **marks)

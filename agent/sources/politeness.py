@@ -45,7 +45,7 @@ def rest(attempt: int, asked_for: float, chance: Callable[[], float] = random.ra
 
     Never less than the server `asked_for`.
     """
-    return asked_for + _FIRST_REST * 2 ** (attempt - 1) * chance()
+    return asked_for + _FIRST_REST * 2.0 ** (attempt - 1) * chance()
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

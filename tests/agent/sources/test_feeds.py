@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.config import HttpSection, SourceSection
 from agent.errors import SourceError
-from agent.sources import Draft, Fault, feeds
+from agent.sources import Draft, Fault, feeds, parsing
 from agent.sources.draft import LONGEST_TEXT, LONGEST_TITLE
 from agent.sources.http import Client
 from tests.feed_server import FeedServer, atom, rss
@@ -236,6 +236,7 @@ def test_known_bomb_is_refused(shared: Path, name: str) -> None:
         b"",
         b"\0",
         b"{}",
+        b"{",
         b"Not found",
         b"\xff\xfe\x00",
         b"<!DOCTYPE html><html><head><title>x</title></head><body><p>hi</p></body></html>",
@@ -293,14 +294,16 @@ def test_feed_made_to_be_slow_is_read_all_the_same(body: str) -> None:
 
 def test_fetched_feed_is_parsed_and_remembers_the_marks(server: FeedServer, client: Client) -> None:
     server.put("/feed", rss({"title": "t", "guid": "1"}), etag='"v1"')
-    fetched = feeds.fetch(source(server.url()), client)
+    fetched = feeds.fetch(source(server.url()), client, parsing.read)
     assert [draft.title for draft in fetched.drafts] == ["t"]
     assert (fetched.etag, fetched.unchanged) == ('"v1"', False)
 
 
 def test_304_means_unchanged_and_keeps_the_marks(server: FeedServer, client: Client) -> None:
     server.put("/feed", rss({"title": "t"}), etag='"v1"')
-    fetched = feeds.fetch(source(server.url()), client, etag='"v1"', last_modified="then")
+    fetched = feeds.fetch(
+        source(server.url()), client, parsing.read, etag='"v1"', last_modified="then"
+    )
     assert fetched.unchanged
     assert fetched.drafts == ()
     assert (fetched.etag, fetched.last_modified) == ('"v1"', "then")
@@ -308,7 +311,7 @@ def test_304_means_unchanged_and_keeps_the_marks(server: FeedServer, client: Cli
 
 def test_new_version_is_fetched_in_spite_of_the_marks(server: FeedServer, client: Client) -> None:
     server.put("/feed", rss({"title": "new"}), etag='"v2"')
-    fetched = feeds.fetch(source(server.url()), client, etag='"v1"')
+    fetched = feeds.fetch(source(server.url()), client, parsing.read, etag='"v1"')
     assert [draft.title for draft in fetched.drafts] == ["new"]
     assert fetched.etag == '"v2"'
 
@@ -316,7 +319,7 @@ def test_new_version_is_fetched_in_spite_of_the_marks(server: FeedServer, client
 def test_links_are_relative_to_where_the_feed_was_found(server: FeedServer, client: Client) -> None:
     server.redirect("/feed", "/deep/feed")
     server.put("/deep/feed", rss({"title": "t", "link": "item"}))
-    (draft,) = feeds.fetch(source(server.url()), client).drafts
+    (draft,) = feeds.fetch(source(server.url()), client, parsing.read).drafts
     assert draft.url == server.url("/deep/item")
 
 
@@ -325,7 +328,7 @@ def test_error_page_that_looks_like_a_feed_is_still_an_error(
 ) -> None:
     server.put("/feed", rss({"title": "Service unavailable"}), status=503)
     with pytest.raises(SourceError, match="answered 503"):
-        feeds.fetch(source(server.url()), client)
+        feeds.fetch(source(server.url()), client, parsing.read)
 
 
 def test_real_feeds_lose_no_entry(shared: Path) -> None:

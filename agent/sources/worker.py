@@ -1,0 +1,133 @@
+"""A process that reads hostile bytes for us, and may be killed over it.
+
+Parsers of feeds and pages have taken minutes over a few kilobytes, and gigabytes over a few more.
+Here each gets so much processor time and so much memory; what needs more is refused. A request is
+one JSON line, {"task", "size"}, then the bytes; an answer is one JSON line.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import IO, Any
+
+from agent.sources import parsing
+
+CPU_SECONDS, CPU_SECONDS_PER_MB = 1.5, 1.0
+"""Processor time for one document: real feeds need some hundredths, and a second per megabyte."""
+MEMORY_BYTES = 256_000_000
+PATIENCE = 20.0
+"""Seconds by the clock after which a process that should long have ended is given up."""
+
+TASKS: dict[str, Callable[[bytes], Any]] = {
+    "feed": lambda body: asdict(parsing.read(body)),
+}
+
+
+class Worker:
+    """Runs tasks one at a time, threads taking turns; the process starts with the first."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def read_feed(self, body: bytes) -> parsing.Feed:
+        """As parsing.read, within bounds. Raises ValueError saying why not."""
+        found = self._run("feed", body)
+        entries = tuple(parsing.Entry(**entry) for entry in found["entries"])
+        return parsing.Feed(found["title"], found["total"], entries)
+
+    def close(self) -> None:
+        """Let the process leave."""
+        with self._lock:
+            if self._process is not None:
+                self._process.communicate()
+                self._process = None
+
+    def _run(self, task: str, body: bytes) -> Any:
+        with self._lock:
+            process = self._process = self._process or _start()
+            line = _ask(process, task, body)
+            if not line.endswith(b"\n"):
+                process.kill()
+                process.communicate()
+                self._process = None
+                raise ValueError(_cause(process.returncode))
+        answer = json.loads(line)
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["found"]
+
+
+def _ask(process: "subprocess.Popen[bytes]", task: str, body: bytes) -> bytes:
+    """The answer's line; b"" when the process died over the question."""
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(json.dumps({"task": task, "size": len(body)}).encode() + b"\n")
+        process.stdin.write(body)
+        process.stdin.flush()
+    except BrokenPipeError:
+        return b""
+    ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+    return process.stdout.readline() if ready else b""
+
+
+def _cause(code: int) -> str:
+    if code in (-signal.SIGPROF, -signal.SIGKILL):
+        return "it takes longer to read than any real one does"
+    return f"the reader died over it (exit code {code})"
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "agent.sources.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # what a parser prints on the way down is not ours to show
+        env=environment | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until the pipe closes."""
+    while line := requests.readline():
+        request = json.loads(line)
+        body = requests.read(request["size"])
+        answer = _within_bounds(TASKS[request["task"]], body)
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+
+
+def _within_bounds(task: Callable[[bytes], Any], body: bytes) -> dict[str, Any]:
+    seconds = CPU_SECONDS + CPU_SECONDS_PER_MB * len(body) / 1_000_000
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # its signal ends the process
+    try:
+        return {"found": task(body)}
+    except ValueError as error:
+        return {"error": str(error)[:500]}
+    except MemoryError:
+        return {"error": f"it takes more than {MEMORY_BYTES // 1_000_000} MB to read"}
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
+    import feedparser  # noqa: F401  # not on the first feed's time
+
+    _limit_memory()
+    serve(sys.stdin.buffer, sys.stdout.buffer)
