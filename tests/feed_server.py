@@ -21,6 +21,7 @@ class FeedServer:
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict[str, str]]] = []
         self._pages: dict[str, Behaviour] = {}
+        self._otherwise: Behaviour = _missing
         self._closing = Event()
         outer = self
 
@@ -28,7 +29,7 @@ class FeedServer:
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer.seen.append((self.path, headers))
-                outer._pages.get(self.path, _missing)(self)
+                outer._pages.get(self.path, outer._otherwise)(self)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -90,6 +91,10 @@ class FeedServer:
 
     def redirect(self, path: str, to: str) -> None:
         self.put(path, "", status=302, location=to)
+
+    def otherwise(self, do: Behaviour) -> None:
+        """What any other path gets, instead of 404."""
+        self._otherwise = do
 
     def behave(self, path: str, do: Behaviour) -> None:
         self._pages[path] = do

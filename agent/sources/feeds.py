@@ -75,7 +75,7 @@ def _draft(
         title=title[:LONGEST_TITLE],
         summary=entry.summary,
         text=entry.text,
-        published=_time(entry.published),
+        published=time_of(entry.published),
         fetched=None,
         publisher=publisher,
         lang=entry.lang or source.lang,
@@ -97,7 +97,8 @@ def _absolute(feed_url: str, link: str) -> str | None:
         return None
 
 
-def _time(seconds: float | None) -> datetime | None:
+def time_of(seconds: float | None) -> datetime | None:
+    """An entry's time as aware UTC; None for none, and for one that no calendar has."""
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):

@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agent.config import Config, SourceSection
-from agent.sources import feeds, files
+from agent.sources import arxiv, feeds, files
 from agent.sources.draft import Fetched
 from agent.sources.http import Client
 from agent.sources.worker import Worker
@@ -34,5 +34,8 @@ class Looker:
         """What `source` has; `before` is its stored state. Raises SourceError."""
         if source.kind == "file" and source.path is not None:
             return files.fetch(self._config.resolve(source.path), source.name)
+        if source.kind == "arxiv":
+            last_look = before.last_success_at if before else None
+            return arxiv.fetch(source, self._client, self._worker.read_feed, last_look)
         marks = {"etag": before.etag, "last_modified": before.last_modified} if before else {}
         return feeds.fetch(source, self._client, self._worker.read_feed, **marks)
