@@ -138,7 +138,7 @@ def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
     fetched = files.fetch(file, file)
     with (
         writing(config) as workspace,
-        screen.progress("replay", len(fetched.drafts)) as progress,
+        screen.progress("replay", 2 * len(fetched.drafts), "judge", "replay") as progress,
     ):
         done = replays.replay(workspace, fetched, file, progress, today=_now())
     print(f"{_counted(done.intake)}; {done.days} days")

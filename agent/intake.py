@@ -62,7 +62,7 @@ def take(
         elif twin and not twin.published:
             fresh[draft.id] = replace(twin, published=draft.published)
         elif before and not before.dated and draft.published:
-            items.give_date(connection, before.number, draft.published)
+            items.give_date(connection, before.number, draft.published, now)
             dated_now += 1
     rows = [_row(publishers, draft, source, seen_at(draft)) for draft in fresh.values()]
     items.add(connection, rows)

@@ -13,6 +13,7 @@ transaction, so a pass that dies is finished by the next one and ends in the sam
 """
 
 import gc
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
@@ -40,18 +41,20 @@ CHUNK = 500
 """Items to a transaction: small enough to lose little, large enough to be fast."""
 ROWS_KEPT = 2000
 """Items kept in memory from stage to stage."""
+SELDOM = (50_000, 20, 50)
+"""When cyclic garbage is looked for: rows live long and hold no cycles, and there are many."""
+
+Work = Callable[[Sequence[int]], None]
 
 
-Work = Callable[[Sequence[int], datetime], None]
+def start_of(day: date) -> datetime:
+    """The first instant of a day, UTC."""
+    return datetime.combine(day, time.min, UTC)
 
 
 def end_of(day: date) -> datetime:
     """The last instant of a day, UTC."""
     return datetime.combine(day, time.max, UTC)
-
-
-SELDOM = (50_000, 20, 50)
-"""When cyclic garbage is looked for: rows live long and hold no cycles, and there are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,7 @@ class Pass:
     index is behind.
     """
 
-    def __init__(
-        self, workspace: Workspace, progress: Progress = silent, *, replaying: bool = False
-    ) -> None:
+    def __init__(self, workspace: Workspace, progress: Progress = silent) -> None:
         self._workspace = workspace
         self._database = workspace.database
         self._progress = progress
@@ -90,16 +91,16 @@ class Pass:
         self._rows: dict[int, Any] = {}
         self._vectors: dict[int, Any] = {}
         self._thesis_kept = False
-        self._settled = replaying  # a replay comes by every day itself
+        self._kept: deque[Any] = deque()
 
     def __enter__(self) -> Self:
         from threadpoolctl import threadpool_limits
 
+        with self._database.writing() as connection:
+            settings.keep(connection, EMBEDDER_KEY, self._workspace.embedder.name)
         self._threads = threadpool_limits(limits=1)  # small products only: more threads just spin
         self._collecting = gc.get_threshold()
         gc.set_threshold(*SELDOM)
-        with self._database.writing() as connection:
-            settings.keep(connection, EMBEDDER_KEY, self._workspace.embedder.name)
         return self
 
     def __exit__(
@@ -118,7 +119,7 @@ class Pass:
 
     def advance(self, now: datetime) -> None:
         """Bring every item first seen by `now` to the ledger."""
-        self._finish_replay()
+        self.finish_replay()
         self.prepare(now)
         self.settle(now)
 
@@ -127,7 +128,7 @@ class Pass:
 
         None of it bears on the score before `settle`.
         """
-        judge = partial(self._judge, day_by_day=day_by_day)
+        judge = partial(self._judge, now=None if day_by_day else until)
         self._run("embed", ItemState.FETCHED, self._embed, until)
         self._run("group", ItemState.EMBEDDED, self._group, until)
         self._run("judge", ItemState.GROUPED, judge, until)
@@ -135,35 +136,78 @@ class Pass:
 
     def settle(self, now: datetime) -> None:
         """Bring every judged item first seen by `now` to the ledger, as of `now`."""
-        self._run("score", ItemState.JUDGED, self._score, now)
+        self._run("score", ItemState.JUDGED, partial(self._score, now=now), now)
 
-    def _run(self, name: str, before: ItemState, work: Work, now: datetime) -> None:
+    def _run(self, name: str, before: ItemState, work: Work, until: datetime) -> None:
         full = True
-        while full and (waiting := self._waiting(before, now)):
-            work(waiting, now)
+        while full and (waiting := self._waiting(before, until)):
+            work(waiting)
             self._progress(name, len(waiting))
             full = len(waiting) == CHUNK
 
-    def _finish_replay(self) -> None:
-        """Items of a replay that died belong to its days, and come to the ledger as of them."""
+    def finish_replay(self) -> None:
+        """What a replay that died left behind comes to the ledger as of its own days."""
         with self._database.reading() as connection:
-            span = "" if self._settled else settings.read(connection, REPLAY_KEY)
-            days = (
-                items.days(connection, *map(datetime.fromisoformat, span.split())) if span else ()
-            )
-        self._settled = True
+            noted = settings.read(connection, REPLAY_KEY)
+            if not noted:
+                return
+            span = [datetime.fromisoformat(text) for text in noted.split()]
+            days = items.days(connection, start_of(span[0].date()), span[-1])
         if days:
             self.prepare(end_of(days[-1]), day_by_day=True)
+            self.begin(days[0])
         for day in days:
-            self.settle(end_of(day))
-            self.snapshot(end_of(day))
+            self.close_day(day, restating=True)
+        self.end(restating=True)
 
-    def snapshot(self, now: datetime) -> standing.Standing:
-        """Keep the score as of `now`."""
-        thesis = self._workspace.thesis
+    def begin(self, first: date, last: date | None = None) -> None:
+        """Go back to the `first` day; with `last`, leave word of the days for whoever finishes."""
+        with self._database.writing() as connection:
+            if last is not None:
+                span = start_of(first), end_of(last)
+                settings.keep(connection, REPLAY_KEY, " ".join(at.isoformat() for at in span))
+            thesis = self._workspace.thesis.id
+            self._kept = deque(ledger.snapshots(connection, thesis, start_of(first)))
+        self._weigher = Weigher(self._workspace)  # what it remembers may lie ahead
+
+    def close_day(self, day: date, *, restating: bool) -> standing.Standing:
+        """Settle a day and keep its score, and score again those kept before its end if asked.
+
+        They were kept when less was known. Days come oldest first.
+        """
+        now, before = end_of(day), None
+        while self._kept and self._kept[0].as_of <= now:
+            before = self._kept.popleft()
+            if restating and before.as_of < now:
+                self._restate(before)
+        self.settle(now)
+        same = before is not None and before.as_of == now
+        return self.snapshot(now, blind=before.detail["blind"] if before and same else None)
+
+    def end(self, *, restating: bool) -> None:
+        """Score again, if asked, what was kept after the last day, and forget the days."""
+        while self._kept:
+            row = self._kept.popleft()
+            if restating:
+                self._restate(row)
+        with self._database.writing() as connection:
+            settings.keep(connection, REPLAY_KEY, "")
+
+    def _restate(self, row: Any) -> None:
+        """A kept score from what the ledger says now; as blind as it was, by its own thesis."""
+        with self._database.writing() as connection:
+            thesis = standing.thesis_of(connection, self._workspace.thesis, row.thesis_version)
+            book = self._weigher.book(connection, row.as_of)
+            found = book.standing(thesis, row.as_of, row.detail["blind"])
+            ledger.keep_snapshot(connection, found.as_row())
+
+    def snapshot(self, now: datetime, blind: float | None = None) -> standing.Standing:
+        """Keep the score as of `now`; `blind` is a share of sources known to have been out."""
+        thesis, config = self._workspace.thesis, self._workspace.config
         with self._database.writing() as connection:
             self._keep_thesis(connection, now)
-            blind = standing.blind_share(connection, self._workspace.config, now)
+            if blind is None:
+                blind = standing.blind_share(connection, config, now)
             found = self._weigher.book(connection, now).standing(thesis, now, blind)
             ledger.keep_snapshot(connection, found.as_row())
         return found
@@ -184,12 +228,12 @@ class Pass:
             self._rows.update((row.number, row) for row in found)
         return [self._rows[number] for number in numbers]
 
-    def _embed(self, numbers: Sequence[int], now: datetime) -> None:
+    def _embed(self, numbers: Sequence[int]) -> None:
         texts = [text_of(item) for item in self._rows_of(numbers)]
         try:
             vectors = self._workspace.embedder.embed(texts)
         except TextRefused as error:
-            self._set_aside(numbers, error, now)
+            self._set_aside(numbers, error)
             return
         with self._database.writing() as connection:
             items.add_vectors(connection, numbers, vectors)
@@ -198,22 +242,23 @@ class Pass:
             self._vectors.clear()
         self._vectors.update(zip(numbers, vectors, strict=True))
 
-    def _set_aside(self, numbers: Sequence[int], error: TextRefused, now: datetime) -> None:
+    def _set_aside(self, numbers: Sequence[int], error: TextRefused) -> None:
         """Find the text that the embedder refuses and quarantine its item alone."""
         if len(numbers) > 1:
             middle = len(numbers) // 2
-            self._embed(numbers[:middle], now)
-            self._embed(numbers[middle:], now)
+            self._embed(numbers[:middle])
+            self._embed(numbers[middle:])
         else:
             with self._database.writing() as connection:
                 items.quarantine(connection, numbers[0], str(error))
 
-    def _group(self, numbers: Sequence[int], now: datetime) -> None:
+    def _group(self, numbers: Sequence[int]) -> None:
         waiting = self._rows_of(numbers)
         with self._database.writing() as connection:
             self._grouper.group(connection, waiting, self._vectors_of(connection, numbers))
 
-    def _judge(self, numbers: Sequence[int], now: datetime, *, day_by_day: bool) -> None:
+    def _judge(self, numbers: Sequence[int], now: datetime | None) -> None:
+        """Verdicts, recorded `now` or else at the end of each item's day."""
         judge, waiting = self._workspace.judge, self._rows_of(numbers)
         with self._database.reading() as connection:
             vectors = self._vectors_of(connection, numbers)
@@ -227,7 +272,7 @@ class Pass:
         rows = [
             {
                 **stamp,
-                "recorded_at": end_of(item.first_seen_at.date()) if day_by_day else now,
+                "recorded_at": now or end_of(item.first_seen_at.date()),
                 "item_number": item.number,
                 "input_hash": verdict.input_hash,
                 "relevant": verdict.relevant,

@@ -1,13 +1,13 @@
 """The same pass over dated items, day by day, with the clock set to the end of each day.
 
 Nothing is seen before its day: an item counts from `fetched`, or else from `published`. An item
-without either is put on the last day, marked undated and not scored until its date arrives.
+without either is put on the last day, marked undated and not scored until its date arrives. Days
+are taken in and judged some at a time, which is faster and tells nothing: each is scored alone.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from functools import partial
 from itertools import groupby
 
@@ -17,8 +17,7 @@ from agent.pipeline import Pass, end_of
 from agent.progress import Progress, silent
 from agent.sources import Draft, Fault, Fetched
 from agent.standing import Standing
-from agent.workspace import REPLAY_KEY, Workspace
-from store import items, ledger, settings
+from agent.workspace import Workspace
 
 STRETCH = 2000
 """Items taken in together: a day's handful is soon judged, and each time costs as much again."""
@@ -58,40 +57,38 @@ def replay(
             "undated with `thesis import`",
         )
     fetched = _up_to(today, fetched) if today else fetched
-    intake, days, standing = Intake(), 0, None
-    with Pass(workspace, progress, replaying=True) as one:
-        kept, afresh = _kept(workspace, fetched.drafts), _died(workspace)
-        for stretch in _stretches(workspace, fetched.drafts):
-            _note(workspace, stretch)
-            got = _take(workspace, stretch, () if days else fetched.faults, source)
+    days = list(by_day(fetched.drafts))
+    if not days:
+        return Replay(Intake(faults=fetched.faults), 0, None)
+    intake, faults, standing = Intake(), fetched.faults, None
+    with Pass(workspace, progress) as one:
+        one.finish_replay()
+        one.begin(days[0][0], days[-1][0])
+        for stretch in _stretches(days):
+            intake += _take(workspace, stretch, faults, source)
+            faults = ()
             one.prepare(end_of(stretch[-1][0]), day_by_day=True)
-            afresh = afresh or bool(got.new or got.dated_now)
             for day, drafts in stretch:
-                _score_again(one, kept, end_of(day), afresh)
-                one.settle(end_of(day))
-                standing = one.snapshot(end_of(day))
+                standing = one.close_day(day, restating=_changed(intake))
                 progress("replay", len(drafts))
-            intake += got
-            days += len(stretch)
-        _score_again(one, kept, None, afresh)
-        _note(workspace, ())
-    return Replay(intake if days else Intake(faults=fetched.faults), days, standing)
+        one.end(restating=_changed(intake))
+    return Replay(intake, len(days), standing)
 
 
-def _stretches(workspace: Workspace, drafts: Sequence[Draft]) -> Iterator[list[Day]]:
-    """Days that are taken in and judged together before they are scored one by one.
+def _changed(intake: Intake) -> bool:
+    return bool(intake.new or intake.dated_now)
 
-    A stored item without a date may get it on one of these days and counts from there: then each
-    day is a stretch of its own.
-    """
-    with workspace.database.reading() as connection:
-        undated = items.counts(connection)["undated"]
+
+def _stretches(days: Sequence[Day]) -> Iterator[list[Day]]:
+    """Days that are taken in and judged together before they are scored one by one."""
     stretch: list[Day] = []
-    for day in by_day(drafts):
+    size = 0
+    for day in days:
         stretch.append(day)
-        if undated or sum(len(drafts) for _, drafts in stretch) >= STRETCH:
+        size += len(day[1])
+        if size >= STRETCH:
             yield stretch
-            stretch = []
+            stretch, size = [], 0
     if stretch:
         yield stretch
 
@@ -99,6 +96,7 @@ def _stretches(workspace: Workspace, drafts: Sequence[Draft]) -> Iterator[list[D
 def _take(
     workspace: Workspace, stretch: Sequence[Day], faults: Sequence[Fault], source: str
 ) -> Intake:
+    """Store the items of some days, each as its own day delivered it, and what was refused."""
     intake = Intake()
     with workspace.database.writing() as connection:
         for day, drafts in stretch:
@@ -107,27 +105,12 @@ def _take(
                 connection,
                 workspace.publishers,
                 drafts,
-                () if day != stretch[0][0] else faults,
+                faults if day == stretch[0][0] else (),
                 source=source,
                 now=now,
                 seen_at=partial(_seen_by, now),
             )
     return intake
-
-
-def _note(workspace: Workspace, stretch: Sequence[Day]) -> None:
-    """Leave word of the days the replay is at, for the pass that has to finish them."""
-    instants = (
-        (datetime.combine(stretch[0][0], time.min, UTC), end_of(stretch[-1][0])) if stretch else ()
-    )
-    with workspace.database.writing() as connection:
-        settings.keep(connection, REPLAY_KEY, " ".join(at.isoformat() for at in instants))
-
-
-def _died(workspace: Workspace) -> bool:
-    """Whether a replay died half-way, and may not have restated the scores after its days."""
-    with workspace.database.reading() as connection:
-        return bool(settings.read(connection, REPLAY_KEY))
 
 
 def _up_to(today: datetime, fetched: Fetched) -> Fetched:
@@ -142,23 +125,6 @@ def _up_to(today: datetime, fetched: Fetched) -> Fetched:
         drafts=tuple(one for one in fetched.drafts if one not in late),
         faults=(*fetched.faults, *faults),
     )
-
-
-def _kept(workspace: Workspace, drafts: Sequence[Draft]) -> deque[datetime]:
-    """Instants from the first day on that have a score already."""
-    days = [day for day, _ in by_day(drafts)][:1]
-    with workspace.database.reading() as connection:
-        since = datetime.combine(days[0], time.min, UTC) if days else None
-        rows = ledger.snapshots(connection, workspace.thesis.id, since) if days else []
-    return deque(row.as_of for row in rows)
-
-
-def _score_again(one: Pass, kept: deque[datetime], before: datetime | None, afresh: bool) -> None:
-    """Restate, if `afresh`, the kept scores up to `before` (None: all): new items lie ahead."""
-    while kept and (before is None or kept[0] <= before):
-        at = kept.popleft()
-        if afresh and at != before:
-            one.snapshot(at)
 
 
 def by_day(drafts: Sequence[Draft]) -> Iterator[Day]:

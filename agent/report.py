@@ -9,10 +9,9 @@ from math import log
 from typing import Any
 
 from agent import standing
-from agent import thesis as theses
 from agent.errors import ThesiswatchError
 from agent.score import LedgerRow
-from agent.standing import Standing, as_ledger_row, assess
+from agent.standing import Standing, as_ledger_row, assess, thesis_of
 from agent.thesis import Thesis
 from agent.workspace import Workspace
 from store import events, items, ledger, outbox, sources, verdicts
@@ -187,10 +186,8 @@ def _rows(
         if at is None:
             raise ThesiswatchError("there is no score yet", "Run `thesis run` or `thesis replay`")
         stored = ledger.standing(connection, id_, at)
-        text = ledger.thesis_text(connection, last.thesis_version) if last else None
-    thesis = workspace.thesis
-    if last and text and last.thesis_version != thesis.version:
-        thesis = theses.parse(text, path=thesis.path, version=last.thesis_version)
+        version = last.thesis_version if last else workspace.thesis.version
+        thesis = thesis_of(connection, workspace.thesis, version)
     blind = last.detail["blind"] if last else 0.0
     return [as_ledger_row(row._mapping) for row in stored], thesis, at, blind
 

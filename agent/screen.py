@@ -22,8 +22,8 @@ def console() -> Any:
 
 
 @contextmanager
-def progress(stage: str, total: int | None) -> Iterator[Progress]:
-    """A bar on standard error that counts `stage`; nothing when that is no terminal."""
+def progress(label: str, total: int | None, *stages: str) -> Iterator[Progress]:
+    """A bar on standard error that counts `stages`; nothing when that is no terminal."""
     if not sys.stderr.isatty():
         yield silent
         return
@@ -38,10 +38,10 @@ def progress(stage: str, total: int | None) -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(stage, total=total)
+        task = bar.add_task(label, total=total)
 
         def advance(name: str, count: int) -> None:
-            if name == stage:
+            if name in (stages or (label,)):
                 bar.advance(task, count)
 
         yield advance

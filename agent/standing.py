@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from agent import score
+from agent import thesis as theses
 from agent.config import Config
 from agent.evidence import Row
 from agent.score import LedgerRow, Score
@@ -108,6 +109,12 @@ class Book:
     def standing(self, thesis: Thesis, as_of: datetime, blind: float) -> Standing:
         """Score what stands."""
         return assess(list(self._scored.values()), thesis, as_of, blind)
+
+
+def thesis_of(connection: Any, thesis: Thesis, version: str) -> Thesis:
+    """`thesis` as it read when it had this version; as it reads now when that was not kept."""
+    text = ledger.thesis_text(connection, version) if version != thesis.version else None
+    return theses.parse(text, path=thesis.path, version=version) if text else thesis
 
 
 def assess(rows: list[LedgerRow], thesis: Thesis, as_of: datetime, blind: float) -> Standing:

@@ -99,9 +99,7 @@ class Weigher:
 
 def _counts(said: Any, now: datetime) -> bool:
     """Only dated, relevant, decided verdicts on what had been seen by now make evidence."""
+    seen = max(said.first_seen_at, said.dated_at or said.first_seen_at)
     return bool(
-        said.relevant
-        and not said.abstained
-        and said.published_at is not None
-        and said.first_seen_at <= now
+        said.relevant and not said.abstained and said.published_at is not None and seen <= now
     )

@@ -32,12 +32,14 @@ def insert(
     *,
     skip_known: bool = False,
 ) -> None:
-    """Insert `rows`, all with the same columns; left-out columns get their default.
+    """Insert `rows`, all with the same columns; left-out columns get their default, a plain value.
 
     With `skip_known` a row whose key is taken leaves what is there; else it is an error.
     """
     if rows:
         names = tuple(rows[0])
+        if any(len(row) != len(names) for row in rows):
+            raise KeyError(f"rows for {table.name} differ in their columns")
         statement, converters, rest = _prepared(table, names, skip_known, connection.dialect)
         values = [_column(rows, name, converters[i]) for i, name in enumerate(names)]
         connection.exec_driver_sql(statement, [(*row, *rest) for row in zip(*values, strict=True)])
@@ -53,11 +55,13 @@ def _prepared(
     table: Table, names: tuple[str, ...], skip_known: bool, dialect: Dialect
 ) -> tuple[str, list[Convert], tuple[Any, ...]]:
     """The statement, a converter for each of `names`, and the defaults of the other columns."""
+    left_out = [column for column in table.c if column.name not in names and column.default]
     defaults = {
         column.name: column.default.arg
-        for column in table.c
-        if column.name not in names and isinstance(column.default, ScalarElementColumnDefault)
+        for column in left_out
+        if isinstance(column.default, ScalarElementColumnDefault)
     }
+    assert len(defaults) == len(left_out), f"{table.name} has a default that is no plain value"
     columns = [*names, *defaults]
     places = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({places})"

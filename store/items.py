@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, func, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, text, true, update
 
 from store import bulk
 from store.bulk import WANTED, wanted
@@ -42,13 +42,14 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     bulk.insert(connection, _ITEM, rows)
 
 
-def give_date(connection: Connection, number: int, published_at: datetime) -> None:
-    """An undated item turned up with its date: it may count from now on."""
+def give_date(connection: Connection, number: int, published_at: datetime, now: datetime) -> None:
+    """An undated item turned up with its date: it may count from `now` on."""
     query = (
         update(_ITEM)
         .where(_ITEM.c.number == number, _ITEM.c.published_at.is_(None))
         .values(
             published_at=published_at,
+            dated_at=now,
             state=text("CASE WHEN state='scored' THEN 'judged' ELSE state END"),
         )
     )
@@ -56,10 +57,15 @@ def give_date(connection: Connection, number: int, published_at: datetime) -> No
 
 
 def waiting(connection: Connection, state: ItemState, until: datetime, limit: int) -> list[int]:
-    """Numbers of the first `limit` items in `state` seen by `until`, in the order they were."""
+    """Numbers of the first `limit` items in `state` seen by `until`, in the order they were.
+
+    A judged item whose date was missing waits until it arrived.
+    """
+    known = or_(_ITEM.c.dated_at.is_(None), _ITEM.c.dated_at <= until)
     query = (
         select(_ITEM.c.number)
         .where(_ITEM.c.state == state, _ITEM.c.first_seen_at <= until)
+        .where(known if state == ItemState.JUDGED else true())
         .order_by(_ITEM.c.first_seen_at, _ITEM.c.id)
         .limit(limit)
     )
@@ -67,11 +73,12 @@ def waiting(connection: Connection, state: ItemState, until: datetime, limit: in
 
 
 def days(connection: Connection, start: datetime, end: datetime) -> list[date]:
-    """The days, oldest first, on which items were first seen in [start, end]."""
-    day = func.date(_ITEM.c.first_seen_at)
-    query = select(day).where(_ITEM.c.first_seen_at >= start, _ITEM.c.first_seen_at <= end)
-    found = connection.execute(query.distinct().order_by(day)).scalars()
-    return [date.fromisoformat(text) for text in found]
+    """The days, oldest first, on which items were first seen or dated in [start, end]."""
+    found: set[str] = set()
+    for at in (_ITEM.c.first_seen_at, _ITEM.c.dated_at):
+        query = select(func.date(at)).where(at >= start, at <= end).distinct()
+        found.update(connection.execute(query).scalars())
+    return sorted(map(date.fromisoformat, found))
 
 
 def by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Any]:

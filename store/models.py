@@ -73,8 +73,8 @@ class Stance(StrEnum):
 class Item(SQLModel, table=True):
     """One article, paper, filing or release as fetched. `id` is the one given on import.
 
-    `published_at` is None for an undated item: it is kept and never scored. `amends` is the id of
-    the item that this one corrects, or "".
+    `published_at` is None for an undated item: it is kept and never scored. `dated_at` is when the
+    date of one that came without it arrived. `amends` is the id of the item it corrects, or "".
     """
 
     __tablename__ = "item"
@@ -102,6 +102,7 @@ class Item(SQLModel, table=True):
     event_id: str | None = Field(default=None, foreign_key="event.id", index=True)
     event_reason: str = ""
     amends: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    dated_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class Embedding(SQLModel, table=True):

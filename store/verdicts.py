@@ -32,6 +32,7 @@ def of_events(connection: Connection, event_ids: Sequence[str]) -> list[Any]:
             _ITEM.c.url,
             _ITEM.c.published_at,
             _ITEM.c.first_seen_at,
+            _ITEM.c.dated_at,
             _VERDICT.c.id.label("verdict_id"),
             _VERDICT.c.abstained,
             _VERDICT.c.relevant,

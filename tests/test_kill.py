@@ -35,6 +35,8 @@ SEED = 20250127
 DEMO_ITEMS = 150
 START_SECONDS = 2.5
 """A process is through its start after about this long."""
+REPLAY = "from agent import cli, replay; replay.STRETCH = 40; cli.main()"
+"""`thesis` with short stretches, so that a death can fall between two."""
 WORK_DONE = """
     SELECT (SELECT count(*) FROM item) + (SELECT count(*) FROM embedding)
          + (SELECT count(*) FROM verdict) + (SELECT count(*) FROM item WHERE state = 'scored')
@@ -42,7 +44,7 @@ WORK_DONE = """
 
 
 def command(config: Path, archive: Path) -> list[str]:
-    return [sys.executable, "-m", "agent", "replay", str(archive), "--config", str(config)]
+    return [sys.executable, "-c", REPLAY, "replay", str(archive), "--config", str(config)]
 
 
 def prepared(folder: Path, judge_cache: Path) -> Path:

@@ -27,7 +27,7 @@ def run() -> None:
     print(f"Replaying {len(fetched.drafts)} items, 2024-10 to 2025-04, offline and without a key.")
     with (
         writing(path) as workspace,
-        screen.progress("replay", len(fetched.drafts)) as progress,
+        screen.progress("replay", 2 * len(fetched.drafts), "judge", "replay") as progress,
     ):
         replay(workspace, fetched, "demo", progress)
         _show(workspace, folder)

@@ -110,7 +110,7 @@ def from_mapping(raw: Any, *, source: str, line: int) -> Draft:
         raise ValueError(f"kind: {row.kind!r} is none of {', '.join(KINDS)}")
     url = row.url.strip() if row.url else None
     return Draft(
-        id=row.id or identify(url, title, row.source or source),
+        id=clean(row.id or "") or identify(url, title, row.source or source),
         url=url,
         title=title,
         summary=clean(row.summary or "")[:LONGEST_TEXT],
@@ -118,7 +118,7 @@ def from_mapping(raw: Any, *, source: str, line: int) -> Draft:
         published=read_time(row.published),
         fetched=read_time(row.fetched),
         publisher=clean(row.publisher or row.source or ""),
-        lang=row.lang or "",
+        lang=clean(row.lang or ""),
         kind=row.kind or "news",
         line=line,
     )

@@ -3,13 +3,15 @@
 import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
 from agent import replay as replaying
 from agent import report
 from agent.errors import SourceError
-from agent.replay import by_day, end_of, replay
+from agent.pipeline import end_of
+from agent.replay import by_day, replay
 from agent.sources import Fault, Fetched
 from agent.workspace import Workspace
 from tests.fakes import fetched, item
@@ -74,15 +76,25 @@ def test_how_many_days_are_judged_together_changes_nothing(
     assert tables(workspace.database.folder) == tables(told.database.folder)
 
 
+LATE = [
+    item("x", "Trainium spreads [custom_silicon+3]", None, fetched="2025-01-20"),
+    item("y", "A shoemaker", "2025-01-22"),
+    item("x", "Trainium spreads [custom_silicon+3]", "2025-01-20", fetched="2025-01-24"),
+]
+
+
+@pytest.mark.parametrize("parts", [[LATE], [LATE[:1], LATE[1:]]], ids=["one file", "two files"])
+@pytest.mark.parametrize("stretch", [1, 2, 1000])
 def test_date_that_arrives_during_a_replay_counts_from_the_day_it_arrived(
-    workspace: Workspace,
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, stretch: int, parts: list[list[Any]]
 ) -> None:
-    dated = item("x", "Trainium spreads [custom_silicon+3]", "2025-01-20", fetched="2025-01-24")
-    replay(workspace, fetched(item("x", dated["title"], None, fetched="2025-01-20")), "story")
-    early = item("y", "A shoemaker", "2025-01-22")
-    replay(workspace, fetched(early, dated), "story")
+    monkeypatch.setattr(replaying, "STRETCH", stretch)
+    for part in parts:
+        replay(workspace, fetched(*part), "story")
     scores = {row["as_of"][8:10]: row["score"] for row in report.history(workspace, None, None)}
     assert scores["20"] == scores["22"] == 50.0 < scores["24"]
+    (row,) = report.explain(workspace)["rows"]
+    assert row["recorded"].startswith("2025-01-24")
 
 
 def test_what_a_replay_did_is_counted(workspace: Workspace) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Table, select
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlmodel import SQLModel
 
 from agent.errors import StoreError
 from store import bulk
@@ -32,6 +34,22 @@ def test_rows_are_stored_as_the_orm_stores_them(database: Database) -> None:
         first, undated, third, fourth = map(dict, rows)
     assert {**first, "number": 3, "id": "i3"} == third
     assert {**undated, "number": 4, "id": "i4"} == fourth
+
+
+def test_rows_that_differ_in_their_columns_are_refused(database: Database) -> None:
+    with database.writing() as connection, pytest.raises(KeyError):
+        bulk.insert(connection, ITEM, [row(1), row(2, amends="i1")])
+    with database.writing() as connection, pytest.raises(KeyError):
+        bulk.insert(connection, ITEM, [row(1, amends="i1"), {**row(2), "text_": ""}])
+
+
+@pytest.mark.parametrize("table", SQLModel.metadata.sorted_tables, ids=str)
+def test_every_table_has_only_defaults_that_are_plain_values(table: Table) -> None:
+    assert all(
+        isinstance(column.default, ScalarElementColumnDefault)
+        for column in table.c
+        if column.default is not None
+    )
 
 
 def test_no_rows_are_no_statement(database: Database) -> None:

@@ -49,8 +49,8 @@ def test_date_is_given_once_and_lets_a_scored_item_be_scored_again(database: Dat
             ],
         )
         for number in (1, 2, 3):
-            items.give_date(connection, number, NOW - HOUR)
-            items.give_date(connection, number, NOW + HOUR)
+            items.give_date(connection, number, NOW - HOUR, NOW)
+            items.give_date(connection, number, NOW + HOUR, NOW)
         found = items.by_numbers(connection, [1, 2, 3])
     assert [one.published_at for one in found] == [NOW - HOUR, NOW - HOUR, NOW]
     assert [one.state for one in found] == ["judged", "embedded", "scored"]
