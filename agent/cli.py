@@ -280,6 +280,29 @@ def status(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def sources(
+    check: Annotated[bool, typer.Option("--check", help="Try them all now; keep nothing.")] = False,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """The configured sources: health and what each brings; with --check what each has right now."""
+    from agent import collecting, report, screen
+    from agent.workspace import read_settings, reading
+
+    if not check:
+        with reading(config) as workspace:
+            rows = report.source_table(workspace, _now())
+        _print_json(rows) if as_json else screen.sources(rows)
+        return
+    settings, _ = read_settings(config)
+    with screen.progress("check", len(settings.sources)) as progress:
+        trials = [report.trial(one) for one in collecting.try_out(settings, progress)]
+    _print_json(trials) if as_json else screen.trials(trials)
+    if any(one["error"] for one in trials):
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check configuration, data folder, clock, key, embedder and index; say what to do."""
     from dataclasses import asdict

@@ -1,11 +1,13 @@
 """A look at every source. One that fails is state on its row, not a dead run."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.config import SourceSection
+from agent.config import Config, SourceSection
 from agent.errors import SourceError
 from agent.intake import Intake, take
 from agent.progress import Progress, silent
@@ -16,7 +18,30 @@ from store import sources
 AT_ONCE = 8
 """Sources that are looked at side by side: most of a look is waiting."""
 
-Look = tuple[SourceSection, Fetched | SourceError]
+Look = tuple[SourceSection, Fetched | SourceError, float]
+"""A source, what it has or why that cannot be said, and how many seconds it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A source tried out, nothing stored: what it listed, or why it could not be read."""
+
+    name: str
+    seconds: float
+    entries: int = 0
+    newest: datetime | None = None
+    error: str = ""
+
+
+def try_out(config: Config, progress: Progress = silent) -> Iterator[Trial]:
+    """Look at every configured source as if for the first time."""
+    for source, found, seconds in _looks(config, config.sources, {}):
+        progress("check", 1)
+        if isinstance(found, SourceError):
+            yield Trial(source.name, seconds, error=str(found))
+        else:
+            dates = [one.published for one in found.drafts if one.published]
+            yield Trial(source.name, seconds, len(found.drafts), max(dates, default=None))
 
 
 def collect(
@@ -31,7 +56,7 @@ def collect(
         states = sources.states(connection)
     due = [one for one in workspace.config.sources if _is_due(states.get(one.name), now)]
     progress("collect", len(workspace.config.sources) - len(due))
-    for source, found in _looks(workspace, due, states):
+    for source, found, _ in _looks(workspace.config, due, states):
         before = states.get(source.name)
         if isinstance(found, SourceError):
             failures.append(found)
@@ -47,19 +72,22 @@ def _is_due(state: Any, now: datetime) -> bool:
 
 
 def _looks(
-    workspace: Workspace, due: list[SourceSection], states: dict[str, Any]
+    config: Config, due: Sequence[SourceSection], states: Mapping[str, Any]
 ) -> Iterator[Look]:
     """What each source has, in the order of the configuration."""
     with (
-        look.Looker(workspace.config) as looker,
+        look.Looker(config) as looker,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool,
     ):
 
         def one(source: SourceSection) -> Look:
+            started = time.perf_counter()
+            found: Fetched | SourceError
             try:
-                return source, looker.look(source, states.get(source.name))
+                found = looker.look(source, states.get(source.name))
             except SourceError as error:
-                return source, error
+                found = error
+            return source, found, time.perf_counter() - started
 
         yield from pool.map(one, due)
 

@@ -29,6 +29,9 @@ CANDIDATES = 50
 _SECTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+){2,}")
 _TRACKING = re.compile(r"^(utm_\w+|fbclid|gclid|mc_[ce]id|ref|cmpid|smid|at_\w+|guccounter)$")
 
+COPIES = ("same address", "same words", "near copy")
+"""How the reasons begin for which an item is called a copy of another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:

@@ -9,7 +9,9 @@ from math import log
 from typing import Any
 
 from agent import standing
+from agent.collecting import Trial
 from agent.errors import ThesiswatchError
+from agent.health import Health
 from agent.score import LedgerRow
 from agent.standing import Standing, as_ledger_row, assess, thesis_of
 from agent.thesis import Thesis
@@ -147,7 +149,6 @@ def show(workspace: Workspace, id_: str) -> Answer:
 def status(workspace: Workspace, today: datetime) -> Answer:
     """Health: how far items have come, each source, the index, and the score's own age."""
     with workspace.database.reading() as connection:
-        states = sources.states(connection)
         counts = items.counts(connection)
         last = ledger.snapshot_before(connection, workspace.thesis.id, None)
         answer: Answer = {
@@ -164,10 +165,16 @@ def status(workspace: Workspace, today: datetime) -> Answer:
         }
     if last and today - last.as_of > SETTLED:
         answer["status"] += f"; last pass {(today - last.as_of).days} days ago"
-    answer["sources"] = [
-        _source(source.name, states.get(source.name)) for source in workspace.config.sources
-    ]
+    answer["sources"] = source_table(workspace, today)
     return answer
+
+
+def source_table(workspace: Workspace, today: datetime) -> list[Answer]:
+    """Every configured source: its health, what it brings, what is wrong and what to do."""
+    with workspace.database.reading() as connection:
+        states = sources.states(connection)
+        found = standing.source_health(connection, workspace.config, today)
+    return [_source(name, states.get(name), *found[name]) for name in found]
 
 
 def _standing(workspace: Workspace, as_of: datetime | None) -> Standing:
@@ -323,19 +330,29 @@ def _event(event: Any, members: list[Any]) -> Answer:
     }
 
 
-def _source(name: str, state: Any | None) -> Answer:
-    if state is None:
-        return {"name": name, "health": "never looked at", "items": 0}
-    return {
+def _source(name: str, state: Any | None, health: Health, per_week: float) -> Answer:
+    answer: Answer = {
         "name": name,
-        "health": "failing" if state.failures else "ok",
-        "items": state.items,
+        "health": health.word,
+        "why": health.why,
+        "items": state.items if state else 0,
+        "items_a_week": round(per_week, 1),
+    }
+    if state is None:
+        return answer
+    return answer | {
         "last_attempt": _iso(state.last_attempt_at),
         "last_success": _iso(state.last_success_at),
         "last_item": _iso(state.last_item_at),
+        "not_before": _iso(state.not_before),
         "failures": state.failures,
         "error": state.error,
     }
+
+
+def trial(tried: Trial) -> Answer:
+    """A source tried out, as an answer."""
+    return {**asdict(tried), "seconds": round(tried.seconds, 2), "newest": _iso(tried.newest)}
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -201,16 +201,38 @@ def status(answer: dict[str, Any]) -> None:
         f"items: {counts}   ledger rows: {answer['ledger_rows']:,}   waiting for the index: "
         f"{answer['index_waiting']:,}   rejected input: {answer['rejected']:,}"
     )
-    table = _table("source", "health", ">items", "last success", "what is wrong and what to do")
-    for one in answer["sources"]:
+    sources(answer["sources"])
+
+
+def sources(rows: Sequence[dict[str, Any]]) -> None:
+    """The health of each source, and what to do about those that are not well."""
+    table = _table(
+        "source", "health", ">items", ">a week", "last success", "what is wrong and what to do"
+    )
+    for one in rows:
         table.add_row(
             safe(one["name"]),
             one["health"],
             str(one["items"]),
+            f"{one['items_a_week']:.1f}",
             (one.get("last_success") or "never")[:16],
-            safe(one.get("error")),
+            safe(one["why"]),
         )
-    out.print(table)
+    console().print(table)
+
+
+def trials(rows: Sequence[dict[str, Any]]) -> None:
+    """What each source has right now, or why that cannot be said and what to do."""
+    table = _table("source", ">seconds", ">entries", "newest", "what is wrong and what to do")
+    for one in rows:
+        table.add_row(
+            safe(one["name"]),
+            f"{one['seconds']:.1f}",
+            "-" if one["error"] else str(one["entries"]),
+            (one["newest"] or "no date")[:16] if one["entries"] else "-",
+            safe(one["error"]),
+        )
+    console().print(table)
 
 
 def findings(rows: Sequence[Any]) -> None:

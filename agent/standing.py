@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from agent import score
+from agent import events, health, score
 from agent import thesis as theses
 from agent.config import Config
 from agent.evidence import Row
+from agent.health import Arrival, Health
 from agent.score import LedgerRow, Score
 from agent.thesis import Thesis
-from store import ledger, sources
+from store import items, ledger, sources
 
 UNCALIBRATED = "uncalibrated"
 _MATERIAL = (
@@ -148,14 +149,29 @@ def as_ledger_row(row: Mapping[str, Any]) -> LedgerRow:
 
 
 def blind_share(connection: Any, config: Config, now: datetime) -> float:
-    """The share of the configured sources whose last look, by `now`, failed: what we cannot see."""
-    failing = {
-        name
-        for name, state in sources.states(connection).items()
-        if state.failures and state.last_attempt_at <= now
+    """The share of the configured sources that hide from us what they have at `now`."""
+    found = source_health(connection, config, now)
+    return sum(one.blind for one, _ in found.values()) / len(found) if found else 0.0
+
+
+def source_health(
+    connection: Any, config: Config, now: datetime
+) -> dict[str, tuple[Health, float]]:
+    """The health at `now` of every configured source, by name, and its items a week."""
+    names = [one.name for one in config.sources]
+    states = sources.states(connection)
+    arrivals: dict[str, list[Arrival]] = {name: [] for name in names}
+    if states:
+        start = now - health.WINDOW
+        for name, at, copy in items.arrivals(connection, names, start, now, events.COPIES):
+            arrivals[name].append(Arrival(at, copy))
+    return {
+        name: (
+            health.assess(states.get(name), arrivals[name], now),
+            health.per_week(arrivals[name], now),
+        )
+        for name in names
     }
-    configured = [one.name for one in config.sources]
-    return len(failing.intersection(configured)) / len(configured) if configured else 0.0
 
 
 def _status(found: Score, blind: float) -> str:

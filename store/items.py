@@ -1,6 +1,6 @@
 """Items, their vectors and how far each has come."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -161,6 +161,27 @@ def set_events(connection: Connection, placements: Sequence[tuple[int, str, str]
             "UPDATE item SET event_id = ?2, event_reason = ?3, state = 'grouped' WHERE number = ?1",
             list(placements),
         )
+
+
+def arrivals(
+    connection: Connection,
+    sources: Collection[str],
+    start: datetime,
+    end: datetime,
+    copied: Collection[str],
+) -> list[tuple[str, datetime, bool]]:
+    """(source, first seen, whether it copied) of items first seen in [start, end], oldest first.
+
+    `copied` are the beginnings of the reasons for which an item is a copy of a known one.
+    """
+    copy = or_(*(_ITEM.c.event_reason.startswith(reason) for reason in copied))
+    query = (
+        select(_ITEM.c.source, _ITEM.c.first_seen_at, copy)
+        .where(_ITEM.c.source.in_(WANTED))
+        .where(_ITEM.c.first_seen_at >= start, _ITEM.c.first_seen_at <= end)
+        .order_by(_ITEM.c.first_seen_at, _ITEM.c.number)
+    )
+    return [(row[0], row[1], bool(row[2])) for row in connection.execute(query, wanted(sources))]
 
 
 def grouped_between(connection: Connection, start: datetime, end: datetime) -> list[Any]:

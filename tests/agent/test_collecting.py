@@ -1,15 +1,17 @@
 """Collecting: every source is looked at, a failure is state on its row, recovery clears it."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from agent import pipeline, standing
-from agent.collecting import collect
+from agent.collecting import AT_ONCE, collect, try_out
 from agent.workspace import Workspace
 from store import items, ledger, sources
 from tests.feed_server import FeedServer, rss
@@ -239,3 +241,76 @@ def test_hostile_feed_cannot_stop_the_pass(watching: Opened, server: FeedServer)
     }
     assert states(workspace)["good"].failures == 0
     assert evidence(workspace) == 1
+
+
+def test_answer_that_is_fresh_still_is_not_asked_for_again(
+    watching: Opened, server: FeedServer
+) -> None:
+    server.put("/feed", rss(DEEPSEEK), cache_control="max-age=1800")
+    workspace = watching("feed")
+    for minutes, requests in ((0, 1), (29, 1), (31, 2)):
+        _, failures = collect(workspace, NOW + timedelta(minutes=minutes))
+        assert failures == ()
+        assert len(server.seen) == requests
+
+
+def test_source_that_asks_to_be_left_alone_is_and_stays_failing_meanwhile(
+    watching: Opened, server: FeedServer
+) -> None:
+    server.put("/feed", "", status=503, retry_after="7200")
+    workspace = watching("feed")
+    collect(workspace, NOW)
+    server.put("/feed", rss(DEEPSEEK))
+    collect(workspace, NOW + HOUR)
+    assert len(server.seen) == 1
+    assert states(workspace)["feed"].failures == 1
+    collect(workspace, NOW + 3 * HOUR)
+    assert states(workspace)["feed"].failures == 0
+
+
+def test_slow_sources_are_waited_for_together(watching: Opened, server: FeedServer) -> None:
+    names = [f"slow{n}" for n in range(AT_ONCE)]
+    together = Barrier(AT_ONCE, timeout=5.0)
+
+    def slow(handler: Any) -> None:
+        together.wait()  # nobody gets an answer before all have asked
+        body = rss(DEEPSEEK).encode()
+        handler.send_response(200)
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    for name in names:
+        server.behave(f"/{name}", slow)
+    _, failures = collect(watching(*names), NOW)
+    assert failures == ()
+
+
+def test_sources_are_tried_out_without_keeping_anything(
+    watching: Opened, server: FeedServer
+) -> None:
+    server.put("/good", rss(DEEPSEEK), etag='"1"')
+    server.behave("/drip", server.drip)
+    server.behave("/flood", server.flood)
+    server.put("/bomb", gzip.compress(b" " * 9_000_000), content_encoding="gzip")
+    server.redirect("/loop", "/loop")
+    server.put("/busy", "", status=503, retry_after="120")
+    workspace = watching("good", "drip", "flood", "bomb", "loop", "busy")
+    settings = workspace.config.http.model_copy(update={"timeout": 0.5, "max_bytes": 1_000_000})
+    found = {
+        one.name: one for one in try_out(workspace.config.model_copy(update={"http": settings}))
+    }
+    good = found.pop("good")
+    assert (good.entries, good.error) == (1, "")
+    said = {
+        "drip": "took longer than 0.5 s",
+        "flood": "larger than 1,000,000 bytes",
+        "bomb": "larger than 1,000,000 bytes",
+        "loop": "more than 5 redirects",
+        "busy": "answered 503 and asks to be left alone for 120 s",
+    }
+    for name, one in found.items():
+        assert said[name] in one.error
+        assert one.seconds < 3.0
+    assert states(workspace) == {}
+    assert stored(workspace) == []

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.stored import embedded, indexed, select, tables
 from tests.story import STORY
 
 NOW = datetime(2025, 2, 10, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
 class Refusing(FakeEmbedder):
@@ -285,9 +286,32 @@ def test_source_that_recovers_is_well_again_and_the_band_narrows(
     assert (shown["failures"], shown.get("last_success")) == (2, None)
     (tmp_path / "late.jsonl").write_text("", encoding="utf-8")
     standing = pipeline.run(workspace, NOW.replace(hour=14)).standing
-    shown = report.status(workspace, NOW)["sources"][1]
+    shown = report.status(workspace, NOW.replace(hour=14))["sources"][1]
     assert (shown["health"], shown["failures"], shown["error"]) == ("ok", 0, "")
     assert standing.status == "uncalibrated"
+
+
+def test_silent_source_widens_the_band_and_never_moves_the_score(
+    workspaces: Callable[..., Workspace], tmp_path: Path
+) -> None:
+    """It brought news every day for a week and then answers with nothing for three."""
+    config = feed(tmp_path, "wire", *STORY)
+    workspace = workspaces("one", config=config)
+    path = tmp_path / "wire.jsonl"
+    for n, row in enumerate(STORY[:8]):
+        path.write_text(json.dumps(row), encoding="utf-8")
+        pipeline.run(workspace, NOW + n * DAY)
+    path.write_text("", encoding="utf-8")
+    after = [pipeline.run(workspace, NOW + (7 + days) * DAY).standing for days in (1, 3)]
+    assert [one.status for one in after] == [
+        "uncalibrated",
+        "blind to 100% of the sources; uncalibrated",
+    ]
+    (row,) = report.status(workspace, NOW + 10 * DAY)["sources"]
+    assert row["health"] == "silent"
+    assert row["why"].startswith("nothing for 3.0 days, never before for more than 1.0 days")
+    widths = [one.score.high - one.score.low for one in after]
+    assert widths[0] < widths[1]
 
 
 def test_source_that_fails_today_does_not_blind_a_replay_of_the_past(

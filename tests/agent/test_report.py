@@ -257,7 +257,13 @@ def test_status_says_how_old_the_score_is(told: Workspace) -> None:
 def test_source_nobody_looked_at_is_said_to_be_so(workspaces: Callable[..., Workspace]) -> None:
     config = '[[sources]]\nname = "wire"\nkind = "file"\npath = "x.jsonl"\n'
     (source,) = report.status(workspaces("one", config=config), START)["sources"]
-    assert source == {"name": "wire", "health": "never looked at", "items": 0}
+    assert source == {
+        "name": "wire",
+        "health": "never looked at",
+        "why": "",
+        "items": 0,
+        "items_a_week": 0.0,
+    }
 
 
 ONE_CATEGORY = """

@@ -70,7 +70,7 @@ def shown_item() -> str:
 
 
 def shown_status() -> str:
-    source = {"name": EVIL, "health": "failing", "items": 3, "error": EVIL}
+    source = {"name": EVIL, "health": "failing", "items": 3, "items_a_week": 1.5, "why": EVIL}
     answer = {"thesis": "t", "thesis_version": "v", "score": None, "last_pass": None}
     answer |= {"status": "no pass yet", "data": "/home/me/[data]", "items": {"scored": 1}}
     answer |= {"ledger_rows": 0, "index_waiting": 0, "rejected": 0, "sources": [source]}
