@@ -215,9 +215,3 @@ def test_the_key_shows_in_no_repr_and_no_dump(
 )
 def test_a_key_written_into_the_file_is_refused_and_not_repeated(text: str, tmp_path: Path) -> None:
     assert KEY not in refused(text, tmp_path)
-
-
-def test_the_sources_that_ship_are_valid_and_over_https(tmp_path: Path) -> None:
-    config = parsed(configuration.default_text(), tmp_path)
-    assert len(config.sources) >= 5
-    assert [one.url for one in config.sources if not one.url.startswith("https://")] == []
