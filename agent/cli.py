@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 index = typer.Typer(help="The vector index.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(index, name="index")
+source = typer.Typer(help="The list of sources.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(source, name="source")
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The config.toml to use.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -314,6 +316,47 @@ def doctor(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     _print_json([asdict(one) for one in findings]) if as_json else screen.findings(findings)
     if not all(one.well for one in findings):
         raise typer.Exit(1)
+
+
+@source.command("add")
+def add(
+    url: Annotated[str, typer.Argument(help="A feed, or a page that has one.")],
+    name: Annotated[str | None, typer.Option("--name", help="What to call it.")] = None,
+    publisher: Annotated[str, typer.Option("--publisher", help="Its only writer.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Add it without asking.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Find the feed of a page, show what it would bring, and add it to config.toml."""
+    from agent import config as configuration
+    from agent import screen, subscriptions
+
+    found = subscriptions.find(configuration.load(config), url)[0]
+    screen.found_feed(found)
+    if not (yes or typer.confirm(f"Add it to {config}?")):
+        return
+    chosen = subscriptions.as_source(found, name, publisher)
+    new = subscriptions.add(config, [chosen])
+    print(f"Added {new[0].name!r} to {config}." if new else f"It is in {config} already.")
+
+
+@source.command("import")
+def import_sources(
+    file: Annotated[Path, typer.Argument(help="An OPML file.")], config: ConfigPath = DEFAULT_CONFIG
+) -> None:
+    """Add the feeds of an OPML file, as other readers export it, to config.toml."""
+    from agent import subscriptions
+
+    new = subscriptions.take_opml(config, file)
+    print(f"Added {len(new):,} sources to {config}. Try them with `thesis sources --check`.")
+
+
+@source.command("export")
+def export_sources(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Write the feeds of config.toml to standard output as OPML."""
+    from agent import config as configuration
+    from agent.sources import opml
+
+    print(opml.write(configuration.load(config).sources).decode(), end="")
 
 
 @index.command("rebuild")

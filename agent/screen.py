@@ -235,6 +235,17 @@ def trials(rows: Sequence[dict[str, Any]]) -> None:
     console().print(table)
 
 
+def found_feed(found: Any) -> None:
+    """A feed that was found, and the newest of what it lists."""
+    out = console()
+    out.print(f"{safe(found.url)}: {len(found.drafts)} entries")
+    table = _table("published", "publisher", "title")
+    for one in found.drafts[:MOST_FAULTS]:
+        when = f"{one.published:%Y-%m-%d %H:%M}" if one.published else "no date"
+        table.add_row(when, safe(one.publisher or "-"), safe(one.title))
+    out.print(table)
+
+
 def findings(rows: Sequence[Any]) -> None:
     """The doctor's list."""
     out = console()

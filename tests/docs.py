@@ -11,6 +11,7 @@ from pathlib import Path
 from agent import cli
 from agent import config as configuration
 
+_GROUPS = ((cli.app, "thesis"), (cli.source, "thesis source"), (cli.index, "thesis index"))
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -19,7 +20,7 @@ def commands() -> str:
     import inspect
 
     rows = ["| command | what it does |", "|---|---|"]
-    for group, prefix in ((cli.app, "thesis"), (cli.index, "thesis index")):
+    for group, prefix in _GROUPS:
         for command in group.registered_commands:
             if command.callback is None:
                 continue

@@ -1,4 +1,4 @@
-"""A feed's bytes as plain entries: RSS, Atom and JSON Feed. Runs where it can be killed.
+"""A feed's bytes as plain entries, a page's as the feeds it names. Runs where it can be killed.
 
 Everything here is hostile input; what comes out is short text and numbers, safe to hand on.
 """
@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from html import unescape
+from html.parser import HTMLParser
 from typing import Any
 
 from agent.sources.draft import LONGEST_TEXT, clean, is_whole_date, read_time
@@ -18,6 +19,7 @@ _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _CHARACTER = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));")
 _BLANKS = re.compile(rb"\s{100,}")
 _TAG = re.compile(r"<[^<>]*>")
+_FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
 _JSON_FEED = "https://jsonfeed.org/version/1"
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, ValueError)
 
@@ -61,6 +63,28 @@ def read(body: bytes) -> Feed:
         raise ValueError("it is not a feed that can be read")
     count = int(total) if total.isascii() and total.isdigit() else None
     return Feed(plain(found.feed.get("title", "")), count, entries)
+
+
+def feed_links(body: bytes) -> list[str]:
+    """The addresses of feeds that a page announces, as it spells them."""
+    parser = _Head()
+    parser.feed(body.decode("utf-8", "replace"))
+    return parser.feeds
+
+
+class _Head(HTMLParser):
+    """Collects <link rel=alternate> of the types that feeds have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feeds: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by the parser for every tag."""
+        given = {name: value or "" for name, value in attrs}
+        kind = given.get("type", "").partition(";")[0].strip().lower()
+        if tag == "link" and "alternate" in given.get("rel", "").lower() and kind in _FEED_TYPES:
+            self.feeds.append(given.get("href", ""))
 
 
 def plain(html: str) -> str:

@@ -26,6 +26,7 @@ PATIENCE = 20.0
 
 TASKS: dict[str, Callable[[bytes], Any]] = {
     "feed": lambda body: asdict(parsing.read(body)),
+    "links": parsing.feed_links,
 }
 
 
@@ -41,6 +42,11 @@ class Worker:
         found = self._run("feed", body)
         entries = tuple(parsing.Entry(**entry) for entry in found["entries"])
         return parsing.Feed(found["title"], found["total"], entries)
+
+    def read_links(self, body: bytes) -> list[str]:
+        """As parsing.feed_links, within bounds. Raises ValueError saying why not."""
+        found: list[str] = self._run("links", body)
+        return found
 
     def close(self) -> None:
         """Let the process leave."""
