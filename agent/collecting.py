@@ -1,7 +1,7 @@
 """A look at every source. One that fails is state on its row, not a dead run."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from agent.intake import Intake, take
 from agent.progress import Progress, silent
 from agent.sources import Fetched, look
 from agent.workspace import Workspace
-from store import sources
+from store import items, sources
 
 AT_ONCE = 8
 """Sources that are looked at side by side: most of a look is waiting."""
@@ -35,7 +35,7 @@ class Trial:
 
 def try_out(config: Config, progress: Progress = silent) -> Iterator[Trial]:
     """Look at every configured source as if for the first time."""
-    for source, found, seconds in _looks(config, config.sources, {}):
+    for source, found, seconds in _looks(config, config.sources, {}, lambda ids: ids):
         progress("check", 1)
         if isinstance(found, SourceError):
             yield Trial(source.name, seconds, error=str(found))
@@ -56,7 +56,12 @@ def collect(
         states = sources.states(connection)
     due = [one for one in workspace.config.sources if _is_due(states.get(one.name), now)]
     progress("collect", len(workspace.config.sources) - len(due))
-    for source, found, _ in _looks(workspace.config, due, states):
+
+    def known(ids: Collection[str]) -> Collection[str]:
+        with workspace.database.reading() as connection:
+            return items.known(connection, ids)
+
+    for source, found, _ in _looks(workspace.config, due, states, known):
         before = states.get(source.name)
         if isinstance(found, SourceError):
             failures.append(found)
@@ -72,11 +77,11 @@ def _is_due(state: Any, now: datetime) -> bool:
 
 
 def _looks(
-    config: Config, due: Sequence[SourceSection], states: Mapping[str, Any]
+    config: Config, due: Sequence[SourceSection], states: Mapping[str, Any], known: look.Known
 ) -> Iterator[Look]:
     """What each source has, in the order of the configuration."""
     with (
-        look.Looker(config) as looker,
+        look.Looker(config, known) as looker,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool,
     ):
 

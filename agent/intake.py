@@ -105,6 +105,7 @@ def _row(publishers: Publishers, draft: Draft, source: str, seen_at: datetime) -
         "lang": draft.lang,
         "kind": draft.kind,
         "amends": draft.amends,
+        "note": draft.note,
         "content_hash": events.content_hash(draft.title, draft.summary or draft.text),
         "state": ItemState.FETCHED,
     }

@@ -282,6 +282,8 @@ def _whole(item: Any) -> Answer:
         "source",
         "lang",
         "kind",
+        "amends",
+        "note",
     )
     return {
         **{name: getattr(item, name) for name in names},

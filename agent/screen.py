@@ -163,6 +163,8 @@ def shown(answer: dict[str, Any]) -> None:
         )
         if item["summary"]:
             out.print(safe(item["summary"]))
+        if item["note"]:
+            out.print(safe(item["note"]))
         out.print(f"state {item['state']} {safe(item['state_reason'])}".rstrip())
     for verdict in answer["verdicts"]:
         said = ", ".join(

@@ -75,6 +75,7 @@ class Item(SQLModel, table=True):
 
     `published_at` is None for an undated item: it is kept and never scored. `dated_at` is when the
     date of one that came without it arrived. `amends` is the id of the item it corrects, or "".
+    `note` says what is missing of it, such as the full text and why.
     """
 
     __tablename__ = "item"
@@ -103,6 +104,7 @@ class Item(SQLModel, table=True):
     event_reason: str = ""
     amends: str = Field(default="", sa_column_kwargs={"server_default": ""})
     dated_at: datetime | None = Field(default=None, sa_type=Utc)
+    note: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Embedding(SQLModel, table=True):

@@ -22,7 +22,8 @@ _NO_DAY = re.compile(r"\d{4}(-?\d{2}|-?W\d{2})?|(?!\d{8}$)\d+")
 class Draft:
     """One item. `published` is None when the source gave no date that can be read.
 
-    `amends` is the id of the item that this one corrects, as a filing's amendment does.
+    `amends` is the id of the item that this one corrects, as a filing's amendment does; `note` says
+    what is missing of it.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Draft:
     kind: str
     line: int = 0
     amends: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

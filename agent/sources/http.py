@@ -72,6 +72,10 @@ class Client:
         """Drop every connection."""
         self._client.close()
 
+    def keep_apart(self, url: str, seconds: float) -> None:
+        """Leave at least `seconds` (LONGEST_REST at most) between requests to a url's host."""
+        self._pace.at_least(_host(url), min(seconds, LONGEST_REST))
+
     def get(
         self,
         source: str,

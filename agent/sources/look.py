@@ -1,22 +1,30 @@
 """One look at a source, whatever its kind."""
 
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from agent.config import Config, SourceSection
 from agent.sources import arxiv, feeds, files
+from agent.sources.article import Articles
 from agent.sources.draft import Fetched
 from agent.sources.http import Client
 from agent.sources.worker import Worker
+
+Known = Callable[[Collection[str]], Collection[str]]
+"""Ids of items -> those that are stored."""
 
 
 class Looker:
     """Looks at sources, from threads if need be; use it as a context manager."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, known: Known) -> None:
         self._config = config
+        self._known = known
         self._client = Client(config.http)
         self._worker = Worker()
+        self._articles = Articles(self._client, self._worker.extract)
 
     def __enter__(self) -> Self:
         return self
@@ -38,4 +46,8 @@ class Looker:
             last_look = before.last_success_at if before else None
             return arxiv.fetch(source, self._client, self._worker.read_feed, last_look)
         marks = {"etag": before.etag, "last_modified": before.last_modified} if before else {}
-        return feeds.fetch(source, self._client, self._worker.read_feed, **marks)
+        found = feeds.fetch(source, self._client, self._worker.read_feed, **marks)
+        if not source.full_text:
+            return found
+        known = self._known([one.id for one in found.drafts])
+        return replace(found, drafts=self._articles.complete(source.name, found.drafts, known))

@@ -28,14 +28,20 @@ class Pace:
         self._interval = interval
         self._sleep = sleep
         self._next: dict[str, float] = {}
+        self._asked_for = dict(ASKED_FOR)
         self._lock = threading.Lock()
+
+    def at_least(self, host: str, seconds: float) -> None:
+        """A host that asks for more time between requests gets it."""
+        with self._lock:
+            self._asked_for[host] = max(seconds, self._asked_for.get(host, 0.0))
 
     def wait(self, host: str) -> None:
         """Return when it is this request's turn."""
         with self._lock:
             now = time.monotonic()
             turn = max(now, self._next.get(host, now))
-            self._next[host] = turn + max(self._interval, ASKED_FOR.get(host, 0.0))
+            self._next[host] = turn + max(self._interval, self._asked_for.get(host, 0.0))
         if turn > now:
             self._sleep(turn - now)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import IO, Any
 
-from agent.sources import parsing
+from agent.sources import article, parsing
 
 CPU_SECONDS, CPU_SECONDS_PER_MB = 1.5, 1.0
 """Processor time for one document: real feeds need some hundredths, and a second per megabyte."""
@@ -27,6 +27,7 @@ PATIENCE = 20.0
 TASKS: dict[str, Callable[[bytes], Any]] = {
     "feed": lambda body: asdict(parsing.read(body)),
     "links": parsing.feed_links,
+    "article": article.extract,
 }
 
 
@@ -47,6 +48,11 @@ class Worker:
         """As parsing.feed_links, within bounds. Raises ValueError saying why not."""
         found: list[str] = self._run("links", body)
         return found
+
+    def extract(self, page: bytes) -> str:
+        """As article.extract, within bounds. Raises ValueError saying why not."""
+        text: str = self._run("article", page)
+        return text
 
     def close(self) -> None:
         """Let the process leave."""
@@ -134,6 +140,7 @@ def _limit_memory() -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
     import feedparser  # noqa: F401  # not on the first feed's time
+    import trafilatura  # noqa: F401  # nor on the first page's
 
     _limit_memory()
     serve(sys.stdin.buffer, sys.stdout.buffer)

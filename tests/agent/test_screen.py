@@ -60,7 +60,8 @@ def shown_items() -> str:
 
 
 def shown_item() -> str:
-    item = dict.fromkeys(("title", "publisher", "owner", "url", "summary", "state_reason"), EVIL)
+    outside = ("title", "publisher", "owner", "url", "summary", "note", "state_reason")
+    item = dict.fromkeys(outside, EVIL)
     item |= {"published": None, "first_seen": "2025-01-27", "state": "quarantined"}
     verdict = {"labels": [], "abstained": True, "relevant": False, "judge": "local"}
     verdict |= {"prompt_hash": "abc", "reason": EVIL}
