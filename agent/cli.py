@@ -296,9 +296,10 @@ def sources(
             rows = report.source_table(workspace, _now())
         _print_json(rows) if as_json else screen.sources(rows)
         return
-    settings, _ = read_settings(config)
+    settings, thesis = read_settings(config)
     with screen.progress("check", len(settings.sources)) as progress:
-        trials = [report.trial(one) for one in collecting.try_out(settings, progress)]
+        tried = collecting.try_out(settings, thesis.entities, progress)
+        trials = [report.trial(one) for one in tried]
     _print_json(trials) if as_json else screen.trials(trials)
     if any(one["error"] for one in trials):
         raise typer.Exit(1)

@@ -12,6 +12,8 @@ from agent.errors import SourceError
 from agent.intake import Intake, take
 from agent.progress import Progress, silent
 from agent.sources import Fetched, look
+from agent.sources.edgar import Known
+from agent.thesis import Entity
 from agent.workspace import Workspace
 from store import items, sources
 
@@ -33,9 +35,11 @@ class Trial:
     error: str = ""
 
 
-def try_out(config: Config, progress: Progress = silent) -> Iterator[Trial]:
+def try_out(
+    config: Config, companies: Sequence[Entity], progress: Progress = silent
+) -> Iterator[Trial]:
     """Look at every configured source as if for the first time."""
-    for source, found, seconds in _looks(config, config.sources, {}, lambda ids: ids):
+    for source, found, seconds in _looks(config, companies, config.sources, {}, lambda ids: ids):
         progress("check", 1)
         if isinstance(found, SourceError):
             yield Trial(source.name, seconds, error=str(found))
@@ -61,7 +65,7 @@ def collect(
         with workspace.database.reading() as connection:
             return items.known(connection, ids)
 
-    for source, found, _ in _looks(workspace.config, due, states, known):
+    for source, found, _ in _looks(workspace.config, workspace.thesis.entities, due, states, known):
         before = states.get(source.name)
         if isinstance(found, SourceError):
             failures.append(found)
@@ -77,11 +81,15 @@ def _is_due(state: Any, now: datetime) -> bool:
 
 
 def _looks(
-    config: Config, due: Sequence[SourceSection], states: Mapping[str, Any], known: look.Known
+    config: Config,
+    companies: Sequence[Entity],
+    due: Sequence[SourceSection],
+    states: Mapping[str, Any],
+    known: Known,
 ) -> Iterator[Look]:
     """What each source has, in the order of the configuration."""
     with (
-        look.Looker(config, known) as looker,
+        look.Looker(config, companies, known) as looker,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool,
     ):
 

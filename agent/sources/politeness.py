@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-ASKED_FOR: Mapping[str, float] = {"export.arxiv.org": 3.0}
-"""Seconds between requests that hosts ask for in their terms (arXiv: API user manual)."""
+ASKED_FOR: Mapping[str, float] = {
+    "export.arxiv.org": 3.0,
+    "www.sec.gov": 0.2,
+    "data.sec.gov": 0.2,
+}
+"""Seconds between requests that hosts ask for: arXiv's API manual; SEC's ten a second in all."""
 WORTH_RETRYING = (429, 500, 502, 503, 504)
 LONGEST_REST = 10.0
 """Seconds that a pass waits for one server; a longer wait is for a later pass."""

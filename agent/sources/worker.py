@@ -11,30 +11,47 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import IO, Any
 
-from agent.sources import article, parsing
+from agent.sources import article, filings, parsing
 
-CPU_SECONDS, CPU_SECONDS_PER_MB = 1.5, 1.0
-"""Processor time for one document: real feeds need some hundredths, and a second per megabyte."""
-MEMORY_BYTES = 256_000_000
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds by the clock after which a process that should long have ended is given up."""
 
-TASKS: dict[str, Callable[[bytes], Any]] = {
-    "feed": lambda body: asdict(parsing.read(body)),
-    "links": parsing.feed_links,
-    "article": article.extract,
+TASKS: dict[str, Callable[[bytes, str], Any]] = {
+    "feed": lambda body, _: asdict(parsing.read(body)),
+    "links": lambda body, _: parsing.feed_links(body),
+    "article": lambda body, _: article.extract(body),
+    "filing": lambda body, form: [asdict(piece) for piece in filings.read(body, form)],
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one document may take: processor time in all and per megabyte, and memory."""
+
+    seconds: float
+    seconds_per_mb: float
+    memory_bytes: int
+
+
+PAGES = Bounds(1.5, 1.0, 256_000_000)
+"""For feeds and pages: real ones need some hundredths of a second, and a second per megabyte."""
+FILINGS = Bounds(20.0, 10.0, 3_000_000_000)
+"""For filings, which are ten times as long and come from one known place; loading is counted in."""
 
 
 class Worker:
     """Runs tasks one at a time, threads taking turns; the process starts with the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds = PAGES) -> None:
+        self._bounds = bounds
+        self._scratch = tempfile.TemporaryDirectory()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -54,17 +71,22 @@ class Worker:
         text: str = self._run("article", page)
         return text
 
+    def read_filing(self, body: bytes, form: str) -> list[filings.Piece]:
+        """As filings.read, within bounds. Raises ValueError saying why not."""
+        return [filings.Piece(**piece) for piece in self._run("filing", body, form)]
+
     def close(self) -> None:
         """Let the process leave."""
         with self._lock:
             if self._process is not None:
                 self._process.communicate()
                 self._process = None
+            self._scratch.cleanup()
 
-    def _run(self, task: str, body: bytes) -> Any:
+    def _run(self, task: str, body: bytes, about: str = "") -> Any:
         with self._lock:
-            process = self._process = self._process or _start()
-            line = _ask(process, task, body)
+            process = self._process = self._process or _start(self._bounds, self._scratch.name)
+            line = _ask(process, {"task": task, "about": about, "size": len(body)}, body)
             if not line.endswith(b"\n"):
                 process.kill()
                 process.communicate()
@@ -76,11 +98,11 @@ class Worker:
         return answer["found"]
 
 
-def _ask(process: "subprocess.Popen[bytes]", task: str, body: bytes) -> bytes:
+def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], body: bytes) -> bytes:
     """The answer's line; b"" when the process died over the question."""
     assert process.stdin is not None and process.stdout is not None
     try:
-        process.stdin.write(json.dumps({"task": task, "size": len(body)}).encode() + b"\n")
+        process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.write(body)
         process.stdin.flush()
     except BrokenPipeError:
@@ -95,46 +117,51 @@ def _cause(code: int) -> str:
     return f"the reader died over it (exit code {code})"
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _start(bounds: Bounds, scratch: str) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
     return subprocess.Popen(
-        [sys.executable, "-m", "agent.sources.worker"],
+        [sys.executable, "-m", "agent.sources.worker", json.dumps(asdict(bounds))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # what a parser prints on the way down is not ours to show
-        env=environment | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=environment
+        | {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "EDGAR_LOCAL_DATA_DIR": scratch,  # else edgartools makes a folder in the user's home
+        },
     )
 
 
-def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+def serve(requests: IO[bytes], answers: IO[bytes], bounds: Bounds = PAGES) -> None:
     """Answer requests until the pipe closes."""
     while line := requests.readline():
         request = json.loads(line)
         body = requests.read(request["size"])
-        answer = _within_bounds(TASKS[request["task"]], body)
+        task = partial(TASKS[request["task"]], body, request["about"])
+        answer = _within(bounds, task, len(body))
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
 
-def _within_bounds(task: Callable[[bytes], Any], body: bytes) -> dict[str, Any]:
-    seconds = CPU_SECONDS + CPU_SECONDS_PER_MB * len(body) / 1_000_000
+def _within(bounds: Bounds, task: Callable[[], Any], size: int) -> dict[str, Any]:
+    seconds = bounds.seconds + bounds.seconds_per_mb * size / 1_000_000
     signal.setitimer(signal.ITIMER_PROF, seconds)  # its signal ends the process
     try:
-        return {"found": task(body)}
+        return {"found": task()}
     except ValueError as error:
         return {"error": str(error)[:500]}
     except MemoryError:
-        return {"error": f"it takes more than {MEMORY_BYTES // 1_000_000} MB to read"}
+        return {"error": f"it takes more than {bounds.memory_bytes // 1_000_000} MB to read"}
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _limit_memory() -> None:
+def _limit_memory(most: int) -> None:
     try:
         import resource
     except ImportError:  # not on this system
         return
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 if __name__ == "__main__":
@@ -142,5 +169,6 @@ if __name__ == "__main__":
     import feedparser  # noqa: F401  # not on the first feed's time
     import trafilatura  # noqa: F401  # nor on the first page's
 
-    _limit_memory()
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    given = Bounds(**json.loads(sys.argv[1]))
+    _limit_memory(given.memory_bytes)
+    serve(sys.stdin.buffer, sys.stdout.buffer, given)

@@ -298,7 +298,7 @@ def test_sources_are_tried_out_without_keeping_anything(
     workspace = watching("good", "drip", "flood", "bomb", "loop", "busy")
     settings = workspace.config.http.model_copy(update={"timeout": 0.5, "max_bytes": 1_000_000})
     found = {
-        one.name: one for one in try_out(workspace.config.model_copy(update={"http": settings}))
+        one.name: one for one in try_out(workspace.config.model_copy(update={"http": settings}), ())
     }
     good = found.pop("good")
     assert (good.entries, good.error) == (1, "")

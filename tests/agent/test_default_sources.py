@@ -23,7 +23,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[SourceSection, ..
 def test_there_are_enough_and_none_twice(shipped: tuple[SourceSection, ...]) -> None:
     assert len(shipped) >= LEAST
     assert len({one.name for one in shipped}) == len(shipped)
-    places = Counter(one.url or one.query for one in shipped)
+    places = Counter(one.url or one.query or one.kind for one in shipped)
     assert [place for place, count in places.items() if count > 1] == []
 
 
@@ -44,8 +44,8 @@ def test_every_publisher_that_is_named_has_a_known_owner(
 
 
 def test_every_kind_of_item_and_language_is_there(shipped: tuple[SourceSection, ...]) -> None:
-    assert {one.items for one in shipped} >= {"news", "paper", "release"}
-    assert {one.kind for one in shipped} >= {"feed", "arxiv"}
+    assert {one.items for one in shipped} >= {"news", "paper", "release", "filing"}
+    assert {one.kind for one in shipped} >= {"feed", "arxiv", "edgar"}
     assert sum(one.lang == "zh" for one in shipped) >= 5
 
 
