@@ -336,7 +336,7 @@ def _source(name: str, state: Any | None, health: Health, per_week: float) -> An
     answer: Answer = {
         "name": name,
         "health": health.word,
-        "why": health.why,
+        "why": _unnamed(name, health.why),
         "items": state.items if state else 0,
         "items_a_week": round(per_week, 1),
     }
@@ -354,7 +354,17 @@ def _source(name: str, state: Any | None, health: Health, per_week: float) -> An
 
 def trial(tried: Trial) -> Answer:
     """A source tried out, as an answer."""
-    return {**asdict(tried), "seconds": round(tried.seconds, 2), "newest": _iso(tried.newest)}
+    return {
+        **asdict(tried),
+        "seconds": round(tried.seconds, 2),
+        "newest": _iso(tried.newest),
+        "error": _unnamed(tried.name, tried.error),
+    }
+
+
+def _unnamed(source: str, error: str) -> str:
+    """An error without the source it names: the row does already."""
+    return error.removeprefix(f"source {source!r}: ")
 
 
 def _iso(at: datetime | None) -> str | None:
