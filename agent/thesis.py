@@ -60,7 +60,7 @@ class Entity(Part):
     aliases_zh: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
-    cik: str | None = None
+    cik: Annotated[str, Field(pattern=r"^\d{10}$")] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,8 +77,17 @@ class Claim(Part):
     figure: str
 
 
+Tag = Annotated[str, Field(pattern=r"^([a-z][a-z-]*:)?[A-Z][A-Za-z0-9]*$")]
+Measure = Literal["flow", "stock", "ratio", "days"]
+UNIT_OF = {"flow": "USD", "stock": "USD", "ratio": "percent", "days": "days"}
+
+
 class Kpi(Part):
-    """A figure from a filing that the thesis turns on."""
+    """A figure from filings that the thesis turns on, and the XBRL tags it is read by.
+
+    `tags` make a flow or a stock; `numerator` and `denominator` a ratio (of two flows) or days (a
+    stock over a flow). The preferred tag comes first. Without tags no filing gives the figure.
+    """
 
     id: Identifier
     entity: str
@@ -86,10 +95,29 @@ class Kpi(Part):
     unit: Literal["USD", "percent", "days"]
     frequency: Literal["quarter", "year"]
     description: str
+    measure: Measure | None = None
+    tags: tuple[Tag, ...] = ()
+    numerator: tuple[Tag, ...] = ()
+    denominator: tuple[Tag, ...] = ()
+    since: date | None = None
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether there is a tag to read it by."""
+        return bool(self.measure and (self.tags or self.numerator))
+
+    @property
+    def definition(self) -> str:
+        """A hash of what decides the figures: other tags are another series."""
+        said = self.model_dump_json(exclude={"id", "name", "description"})
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 class Falsifier(Part):
-    """A dated, typed condition; `effect` is what its coming true does to the thesis."""
+    """A dated, typed condition; `effect` is what its coming true does to the thesis.
+
+    It is about what comes `after` (the thesis' own date when not given) and is known `by` its date.
+    """
 
     id: Identifier
     category: str
@@ -97,6 +125,7 @@ class Falsifier(Part):
     kind: Literal["kpi", "event"]
     effect: Effect
     by: date
+    after: date | None = None
     kpi: str | None = None
     comparison: Literal["<", "<=", ">", ">="] | None = None
     threshold: float | None = None
@@ -175,9 +204,7 @@ def parse(text: str, *, path: Path = Path("thesis.toml"), version: str = "") -> 
             path, int(line[1]) if line else None, f"not valid TOML: {error}", "Correct that line"
         ) from error
     try:
-        thesis = Thesis(
-            **{**raw, "version": version, "text": text, "path": path},
-        )
+        thesis = Thesis(**{**raw, "version": version, "text": text, "path": path})
     except ValidationError as error:
         unknown = [one for one in error.errors() if one["type"] == "extra_forbidden"]
         first = (unknown or error.errors())[0]
@@ -195,7 +222,7 @@ def _dangling(thesis: Thesis) -> list[tuple[Location, str]]:
     """Every reference to an id that is not there, and every name given twice."""
     categories = [category.id for category in thesis.categories]
     entities = [entity.id for entity in thesis.entities]
-    faults = [*_repeated_ids(thesis), *_repeated_aliases(thesis)]
+    faults = [*_repeated_ids(thesis), *_repeated_aliases(thesis), *_unreadable_kpis(thesis)]
     wanted: list[tuple[Location, str | None, list[str], str]] = [
         (("subject",), thesis.subject, entities, "entity"),
     ]
@@ -218,18 +245,43 @@ def _dangling(thesis: Thesis) -> list[tuple[Location, str]]:
     ]
     kpis = [kpi.id for kpi in thesis.kpis]
     for i, falsifier in enumerate(thesis.falsifiers):
+        if (falsifier.after or thesis.date) >= falsifier.by:
+            message = f"by {falsifier.by} there is nothing after {falsifier.after or thesis.date}"
+            faults.append((("falsifiers", i, "by"), message))
         wanted.append((("falsifiers", i, "category"), falsifier.category, categories, "category"))
         if falsifier.kind == "kpi":
             wanted.append((("falsifiers", i, "kpi"), falsifier.kpi, kpis, "kpi"))
             if falsifier.comparison is None or falsifier.threshold is None:
-                faults.append(
-                    (("falsifiers", i), "a kpi falsifier needs a comparison and a threshold")
-                )
+                message = "a kpi falsifier needs a comparison and a threshold"
+                faults.append((("falsifiers", i), message))
     faults += [
         (loc, f"there is no {noun} {name!r}; known: {', '.join(known)}")
         for loc, name, known, noun in wanted
         if name not in known
     ]
+    return faults
+
+
+def _unreadable_kpis(thesis: Thesis) -> list[tuple[Location, str]]:
+    """Definitions that no figure could be made by."""
+    ciks = {entity.id: entity.cik for entity in thesis.entities}
+    faults: list[tuple[Location, str]] = []
+    for i, kpi in enumerate(thesis.kpis):
+        measure = kpi.measure or "kpi without a measure"
+        is_two = kpi.measure in ("ratio", "days")
+        halves = [name for name in ("numerator", "denominator") if getattr(kpi, name)]
+        wrong = [
+            (name, f"a {measure} has no {name}")
+            for name in (["tags"] if is_two or not kpi.measure else []) + (halves * (not is_two))
+            if getattr(kpi, name)
+        ]
+        if is_two and len(halves) < 2:
+            wrong.append(("measure", f"{measure} needs a numerator and a denominator"))
+        if kpi.measure and kpi.unit != UNIT_OF[kpi.measure]:
+            wrong.append(("unit", f"the unit of a {measure} is {UNIT_OF[kpi.measure]!r}"))
+        if kpi.is_tagged and ciks.get(kpi.entity, "") is None:
+            wrong.append(("entity", f"{kpi.entity!r} has no cik to find its filings by"))
+        faults += [(("kpis", i, key), message) for key, message in wrong]
     return faults
 
 

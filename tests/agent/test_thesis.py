@@ -183,6 +183,86 @@ def test_a_kpi_falsifier_without_a_threshold_is_put_on_its_table() -> None:
     assert "needs a comparison and a threshold" in str(error)
 
 
+KPI = 'description = "All of them."'
+ACME_CIK = 'aliases_zh = ["艾克米"]\ncik = "0000000001"'
+
+
+def with_kpi(lines: str, *, cik: bool = True, unit: str = "USD") -> str:
+    """SMALL with a definition of its figure."""
+    text = changed(KPI, f"{KPI}\n{lines}")[0].replace('unit = "USD"', f'unit = "{unit}"')
+    return text.replace('aliases_zh = ["艾克米"]', ACME_CIK) if cik else text
+
+
+@pytest.mark.parametrize(
+    ("lines", "unit"),
+    [
+        ('measure = "flow"\ntags = ["Revenues", "ifrs-full:Revenue"]', "USD"),
+        ('measure = "stock"\ntags = []\nsince = 2021-10-31', "USD"),
+        ('measure = "ratio"\nnumerator = ["GrossProfit"]\ndenominator = ["Revenues"]', "percent"),
+        ('measure = "days"\nnumerator = ["InventoryNet"]\ndenominator = ["Cost"]', "days"),
+    ],
+)
+def test_a_figure_may_be_defined_by_its_tags(lines: str, unit: str) -> None:
+    (kpi,) = theses.parse(with_kpi(lines, unit=unit)).kpis
+    assert kpi.is_tagged is ("[]" not in lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "unit", "key", "said"),
+    [
+        ('measure = "level"', "USD", "measure", "'flow', 'stock', 'ratio' or 'days'"),
+        ('measure = "flow"\ntags = ["No tag"]', "USD", "tags", "should match pattern"),
+        ('measure = "flow"\ntags = ["Paid"]', "days", "unit", "the unit of a flow is 'usd'"),
+        ('measure = "ratio"', "percent", "measure", "needs a numerator and a denominator"),
+        ('measure = "days"\nnumerator = ["A"]', "days", "measure", "needs a numerator and a"),
+        ('measure = "ratio"\ntags = ["A"]', "percent", "tags", "a ratio has no tags"),
+        ('measure = "flow"\nnumerator = ["A"]', "USD", "numerator", "a flow has no numerator"),
+        ('measure = "stock"\ndenominator = ["A"]', "USD", "denominator", "has no denominator"),
+        ('tags = ["A"]', "USD", "tags", "a kpi without a measure has no tags"),
+        ('numerator = ["A"]', "USD", "numerator", "a kpi without a measure has no numerator"),
+    ],
+)
+def test_a_figure_that_could_not_be_made_is_refused_with_its_line(
+    lines: str, unit: str, key: str, said: str
+) -> None:
+    text = with_kpi(lines, unit=unit)
+    error = refused(text)
+    assert said in str(error).lower()
+    assert error.line
+    assert text.split("\n")[error.line - 1].startswith(f"{key} =")
+
+
+def test_a_figure_read_from_filings_needs_a_cik() -> None:
+    text = with_kpi('measure = "flow"\ntags = ["Paid"]', cik=False)
+    assert "'acme' has no cik to find its filings by" in str(refused(text))
+    assert theses.parse(with_kpi('measure = "flow"\ntags = []', cik=False))
+
+
+@pytest.mark.parametrize("cik", ["1045810", "00010458100", "NVDA", "../../etc"])
+def test_a_cik_has_ten_digits(cik: str) -> None:
+    text = SMALL.replace("aliases_zh = []", f'aliases_zh = []\ncik = "{cik}"')
+    assert "should match pattern" in str(refused(text))
+
+
+def test_only_what_decides_the_figures_is_in_their_definition() -> None:
+    first = with_kpi('measure = "flow"\ntags = ["Paid"]')
+    definition = theses.parse(first).kpis[0].definition
+    renamed = first.replace('name = "Sales"', 'name = "Turnover"')
+    assert theses.parse(renamed).kpis[0].definition == definition
+    other = first.replace('["Paid"]', '["Paid", "Spent"]')
+    assert theses.parse(other).kpis[0].definition != definition
+
+
+@pytest.mark.parametrize("after", ["2027-12-31", "2028-01-01"])
+def test_a_falsifier_must_leave_time_to_come_true(after: str) -> None:
+    text, at = changed("by = 2027-12-31", f"by = 2027-12-31\nafter = {after}")
+    error = refused(text)
+    assert f"there is nothing after {after}" in str(error)
+    assert error.line == at
+    text, _ = changed("by = 2027-12-31", "by = 2025-01-25")
+    assert "there is nothing after 2025-01-25" in str(refused(text))
+
+
 @given(st.lists(st.sampled_from(["", "# [[claims]]", "# id = 3", "# a\u2028b\u0085c"]), max_size=9))
 def test_comments_and_odd_line_ends_do_not_move_the_line(noise: list[str]) -> None:
     head = "\n".join([*noise, ""])
@@ -274,6 +354,18 @@ def test_the_kpis_are_those_the_thesis_turns_on(thesis: Thesis) -> None:
     assert [
         kpi.id for kpi in thesis.kpis if not re.fullmatch(r"\d{10}", ciks[kpi.entity] or "")
     ] == []
+
+
+def test_every_kpi_of_the_default_thesis_is_defined_and_what_has_no_tag_is_known(
+    thesis: Thesis,
+) -> None:
+    assert all(kpi.measure for kpi in thesis.kpis)
+    assert [kpi.id for kpi in thesis.kpis if not kpi.is_tagged] == ["nvda_data_center_revenue"]
+    kpis = {one.id: one for one in thesis.kpis}
+    for one in thesis.falsifiers:
+        if one.kind == "kpi":
+            assert str(one.after) in one.text
+            assert kpis[str(one.kpi)].measure
 
 
 def test_entities_of_the_default_thesis_go_by_chinese_names_too(thesis: Thesis) -> None:
