@@ -4,7 +4,7 @@ Times are aware UTC inside the program and naive UTC text in SQLite; `Utc` conve
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -223,6 +223,33 @@ class ThesisVersion(SQLModel, table=True):
     thesis_id: str
     text: str
     first_used_at: datetime = Field(sa_type=Utc)
+
+
+class KpiValue(SQLModel, table=True):
+    """A figure of one period as a filing has it; `period_start` is `period_end` for a stock.
+
+    The original of a period has no `restates`; a value that a later filing put in its place is a
+    row beside it and names the original's accession. `definition` is the hash of what decides the
+    figures, so that a KPI read by other tags is another series.
+    """
+
+    __tablename__ = "kpi_value"
+    __table_args__ = (UniqueConstraint("thesis_id", "kpi", "definition", "period_end", "value"),)
+    id: int | None = Field(default=None, primary_key=True)
+    thesis_id: str
+    kpi: str
+    definition: str
+    period_start: date
+    period_end: date
+    value: float
+    unit: str
+    tags: list[str] = Field(sa_type=JSON)
+    accession: str
+    form: str
+    filed_at: date
+    derivation: str
+    restates: str
+    recorded_at: datetime = Field(sa_type=Utc)
 
 
 class SourceState(SQLModel, table=True):
