@@ -1,14 +1,18 @@
-"""The score's path as a picture: in the terminal (plotext) or a PNG file (matplotlib)."""
+"""The score's path and the figures as pictures: in the terminal (plotext) or PNG (matplotlib)."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from agent.errors import ThesiswatchError
 
 Point = tuple[datetime, float]
+PANELS_ABREAST = 3
 INK, BAND, PRICE = "#1f3a5f", "#9db8d9", "#b5651d"
+RESTATED = {"color": PRICE, "marker": "x", "linestyle": "none"}
 
 
 def in_terminal(history: Sequence[dict[str, Any]], width: int, height: int = 18) -> str:
@@ -38,14 +42,7 @@ def as_png(
 
     Raises ThesiswatchError when the file cannot be written.
     """
-    import logging
-
-    import matplotlib as mpl
-
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = _pyplot()
     days = [_at(row) for row in history]
     figure, axis = pyplot.subplots(figsize=(10, 4.8), dpi=120)
     axis.fill_between(
@@ -73,14 +70,71 @@ def as_png(
         handles, labels = handles + more[0], labels + more[1]
     axis.legend(handles, labels, frameon=False, fontsize=8, loc="upper left")
     figure.autofmt_xdate(rotation=0, ha="center")
+    _save(figure, path)
+
+
+def kpis_as_png(kpis: Sequence[dict[str, Any]], path: Path, *, title: str) -> None:
+    """Write a panel for each figure of `thesis kpis`: originals joined, restatements as marks.
+
+    Raises ThesiswatchError when the file cannot be written.
+    """
+    pyplot = _pyplot()
+    rows = max(1, -(-len(kpis) // PANELS_ABREAST))
+    figure, axes = pyplot.subplots(
+        rows, PANELS_ABREAST, figsize=(12, 0.6 + 2.3 * rows), dpi=120, squeeze=False
+    )
+    for axis, kpi in zip_longest(axes.flat, kpis):
+        if kpi is None:
+            axis.set_visible(False)
+        else:
+            _panel(axis, kpi)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
     figure.tight_layout()
+    _save(figure, path)
+
+
+def _panel(axis: Any, kpi: dict[str, Any]) -> None:
+    from matplotlib.dates import ConciseDateFormatter
+
+    scale, unit = (1e9, "USD bn") if kpi["unit"] == "USD" else (1, kpi["unit"])
+    for restated, style in ((False, {"color": INK, "marker": "."}), (True, RESTATED)):
+        shown = [one for one in kpi["values"] if bool(one["restates"]) is restated]
+        days = [datetime.fromisoformat(one["period_end"]) for one in shown]
+        axis.plot(days, [one["value"] / scale for one in shown], linewidth=1.2, **style)
+    axis.set_title(f"{kpi['name']} ({unit})", loc="left", fontsize=8, parse_math=False)
+    if kpi["values"]:
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
+    else:
+        axis.set(xticks=(), yticks=())
+        words = fill(kpi["status"], 50, max_lines=4)
+        place = {"transform": axis.transAxes, "ha": "center", "va": "center"}
+        axis.text(0.5, 0.5, words, fontsize=7, parse_math=False, **place)
+    axis.tick_params(labelsize=7)
+    axis.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _pyplot() -> Any:
+    import logging
+
+    import matplotlib as mpl
+
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write and close a figure."""
     try:
         figure.savefig(path, format="png")
     except OSError as error:
         reason = error.strerror or error
         raise ThesiswatchError(f"{path} cannot be written: {reason}", "Name another") from error
     finally:
-        pyplot.close(figure)
+        _pyplot().close(figure)
 
 
 def _at(row: dict[str, Any]) -> datetime:

@@ -87,13 +87,13 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
         total = len(workspace.config.sources)
         with screen.progress("collect", total) as progress:
             report = pipeline.run(workspace, _now(), progress)
-    for failure in report.failures:
+    for failure in (*report.failures, *report.unread):
         print(f"thesis: {failure}", file=sys.stderr)
     screen.faults("sources", report.intake.faults)
     looked = f"looked at {total - len(report.failures)} of {total} sources"
     print(f"{_counted(report.intake)}; {looked}")
     print(_ended(report.standing))
-    if report.failures or report.intake.faults:
+    if report.failures or report.unread or report.intake.faults:
         raise typer.Exit(1)
 
 
@@ -268,6 +268,31 @@ def show(
     with reading(config) as workspace:
         answer = report.show(workspace, id_)
     _print_json(answer) if as_json else screen.shown(answer)
+
+
+@app.command()
+def kpis(
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Periods of each to show.")
+    ] = 6,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a PNG chart here.")] = None,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Figures from filings, each with the filing it is from, and the falsifiers they decide."""
+    from agent import charts, kpi_report, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        answer = kpi_report.table(workspace, _now())
+        title = workspace.thesis.title
+    if out is not None:
+        charts.kpis_as_png(answer["kpis"], out, title=title)
+        print(f"Wrote {out}", file=sys.stderr)
+    if as_json:
+        _print_json(answer)
+    elif out is None:
+        screen.kpis(answer, limit)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """One pass over the world, and the only shell that ties the parts together:
 
     collect      a look at every source      -> items       fetched
+    | figures    what companies reported     -> KPI values
     | embed      text -> vectors             -> items       embedded
     | group      which happening is this?    -> events      grouped
     | judge      what does it say of it?     -> verdicts    judged
@@ -23,7 +24,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from agent import standing
+from agent import figures, standing
 from agent.collecting import collect
 from agent.embed import Vectors
 from agent.errors import SourceError, TextRefused
@@ -59,10 +60,14 @@ def end_of(day: date) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a pass did: what came in, which sources failed, where the score stands."""
+    """What a pass did: what came in, which sources failed, where the score stands.
+
+    `unread` are the companies whose figures could not be had.
+    """
 
     intake: Intake
     failures: tuple[SourceError, ...]
+    unread: tuple[SourceError, ...]
     standing: standing.Standing
 
 
@@ -70,8 +75,9 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
     """One pass over the configured sources."""
     with Pass(workspace, progress) as one:
         intake, failures = collect(workspace, now, progress)
+        unread = figures.update(workspace, now, progress)
         one.advance(now)
-        return Report(intake, failures, one.snapshot(now))
+        return Report(intake, failures, unread, one.snapshot(now))
 
 
 class Pass:

@@ -248,6 +248,38 @@ def found_feed(found: Any) -> None:
     out.print(table)
 
 
+def kpis(answer: dict[str, Any], limit: int) -> None:
+    """The newest periods of each figure with the filing they are from, then the falsifiers."""
+    out = console()
+    table = _table("figure", "period to", ">value", "accession", "filed", "how", "restated")
+    for kpi in answer["kpis"]:
+        name = safe(kpi["name"])
+        periods: dict[str, list[dict[str, Any]]] = {}
+        for one in kpi["values"]:
+            periods.setdefault(one["period_end"], []).append(one)
+        for end, (first, *later) in list(periods.items())[: -limit - 1 : -1]:
+            restated = [f"{_amount(r)} in {r['accession']}, {r['filed']}" for r in later]
+            told = (first["accession"], first["filed"], first["derivation"], "\n".join(restated))
+            table.add_row(name, end, _amount(first), *map(safe, told))
+            name = ""
+        if kpi["status"] != "ok":
+            table.add_row(name, "", "", "", "", f"[yellow]{safe(kpi['status'])}[/yellow]", "")
+    out.print(table)
+    rulings = _table("falsifier", "status", "on", "why", "accession")
+    for one in answer["falsifiers"]:
+        status = one["status"] + ("" if one["final"] or one["status"] != "false" else " so far")
+        cells = (one["id"], status, one["on"], one["reason"], one["accession"])
+        rulings.add_row(*map(safe, cells))
+    out.print(rulings)
+
+
+def _amount(one: dict[str, Any]) -> str:
+    """A figure with its unit; dollars in millions, as filings have them."""
+    if one["unit"] == "USD":
+        return f"${one['value'] / 1e6:,.0f}M"
+    return f"{one['value']:.2f}%" if one["unit"] == "percent" else f"{one['value']:.1f} days"
+
+
 def findings(rows: Sequence[Any]) -> None:
     """The doctor's list."""
     out = console()

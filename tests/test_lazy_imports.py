@@ -40,7 +40,9 @@ def test_help_loads_nothing_slow(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["score"], ["explain"], ["items"], ["history"], ["status"]], ids=lambda one: one[0]
+    "command",
+    [["score"], ["explain"], ["items"], ["history"], ["status"], ["kpis"]],
+    ids=lambda one: one[0],
 )
 def test_a_command_that_only_reads_loads_no_index_no_model_and_no_vendor(
     command: list[str], told: Workspace

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from agent.config import SourceSection
 from agent.errors import SourceError
 from agent.sources.draft import LONGEST_TITLE, Draft, Fault, Fetched
+from agent.sources.facts import check_contact
 from agent.sources.filings import Piece
 from agent.sources.http import Client
 from agent.thesis import Entity
@@ -28,7 +29,6 @@ OVERLAP = timedelta(days=5)
 FIRST_LOOK, LATER_LOOK = 3, 20
 """Filings of one company that are taken at a look, the newest ones."""
 NEW_YORK = ZoneInfo("America/New_York")
-_PLACEHOLDER = "@example.com"
 _ACCEPTED = re.compile(r"Accepted</div>\s*<div class=\"info\">([\d-]{10} [\d:]{8})<")
 _LINK = re.compile(r"href=\"(?:/ix\?doc=)?(/Archives/[^\"]+\.html?)\"")
 _TYPE = re.compile(r"<td scope=\"row\">([^<]+)</td>")
@@ -71,12 +71,7 @@ class Edgar:
 
         A company or filing that cannot be read is a fault; SourceError when none can be.
         """
-        if "@" not in self.user_agent or _PLACEHOLDER in self.user_agent:
-            raise SourceError(
-                source.name,
-                "the SEC refuses who does not say how to reach them",
-                'Put your own e-mail address into [http] user_agent, as in "me/1 (+mailto:me@...)"',
-            )
+        check_contact(self.user_agent, source.name)
         drafts: list[Draft] = []
         faults: list[Fault] = []
         listed = [one for one in companies if one.cik]

@@ -89,3 +89,46 @@ def test_the_terminal_plot_carries_no_colour_into_a_pipe() -> None:
 @pytest.mark.parametrize("rows", [[], path_of(50)])
 def test_few_points_can_be_plotted(rows: list[dict[str, Any]]) -> None:
     assert "thesis strength" in charts.in_terminal(rows, 80)
+
+
+def kpi(*values: float, status: str = "ok", unit: str = "USD") -> dict[str, Any]:
+    rows = [
+        {"period_end": f"2025-0{i + 1}-28", "value": value, "restates": None}
+        for i, value in enumerate(values)
+    ]
+    return {"name": "Sales of $4tn or $1tn", "unit": unit, "status": status, "values": rows}
+
+
+def kpi_chart(path: Path, *kpis: dict[str, Any]) -> bytes:
+    charts.kpis_as_png(kpis, path, title="A thesis")
+    return path.read_bytes()
+
+
+def test_figures_are_drawn_a_panel_each(tmp_path: Path) -> None:
+    one = kpi_chart(tmp_path / "a.png", kpi(1e9, 2e9, 3e9))
+    assert one.startswith(PNG)
+    assert kpi_chart(tmp_path / "b.png", kpi(1e9, 2e9, 2e9)) != one
+    four = pixels(kpi_chart(tmp_path / "c.png", *[kpi(1e9, 2e9)] * 4), tmp_path / "d.png")
+    assert four.shape[0] > pixels(one, tmp_path / "e.png").shape[0]
+
+
+def test_a_restated_figure_is_marked_beside_the_first(tmp_path: Path) -> None:
+    plain, restated = kpi(1e9, 2e9, 3e9), kpi(1e9, 2e9, 3e9)
+    restated["values"].append({"period_end": "2025-02-28", "value": 2.5e9, "restates": "a"})
+    assert kpi_chart(tmp_path / "a.png", plain) != kpi_chart(tmp_path / "b.png", restated)
+
+
+@pytest.mark.parametrize("shown", [(), (kpi(),), (kpi(5.0, unit="days"),)])
+def test_few_figures_are_still_a_picture(shown: tuple[Any, ...], tmp_path: Path) -> None:
+    assert kpi_chart(tmp_path / "a.png", *shown).startswith(PNG)
+
+
+def test_a_figure_that_is_not_there_says_why_in_its_panel(tmp_path: Path) -> None:
+    silent = kpi_chart(tmp_path / "a.png", kpi(status=""))
+    told = kpi_chart(tmp_path / "b.png", kpi(status="failing: $source$ 'x' https://" + "y" * 400))
+    assert told != silent
+
+
+def test_a_chart_of_figures_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ThesiswatchError, match=r"no/k\.png cannot be written: No such"):
+        charts.kpis_as_png([kpi(1.0)], tmp_path / "no" / "k.png", title="A thesis")

@@ -211,6 +211,19 @@ def test_history_has_one_row_a_day(read: Callable[..., Ran], tmp_path: Path) -> 
     assert (tmp_path / "score.png").read_bytes()[1:4] == b"PNG"
 
 
+def test_kpis_tells_of_every_figure_and_falsifier(read: Callable[..., Ran], tmp_path: Path) -> None:
+    answer = read("kpis", "--json").json
+    assert keys(answer) == "as_of kpis falsifiers"
+    assert {keys(row) for row in answer["kpis"]} == {
+        "id name entity unit description status fetched values"
+    }
+    assert {row["status"] for row in answer["falsifiers"]} == {"not yet reported"}
+    assert {row["accession"] for row in answer["falsifiers"]} == {None}
+    ran = read("kpis", "--out", tmp_path / "kpis.png")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"Wrote {tmp_path / 'kpis.png'}\n")
+    assert (tmp_path / "kpis.png").read_bytes()[1:4] == b"PNG"
+
+
 def test_status_counts_what_is_stored(read: Callable[..., Ran]) -> None:
     answer = read("status", "--json").json
     assert answer["items"] == {"scored": 5, "undated": 0}
@@ -228,7 +241,7 @@ def test_doctor_exits_with_1_when_something_is_wrong(read: Callable[..., Ran]) -
 
 
 @pytest.mark.parametrize(
-    "command", ["score", "explain", "items", "history", "status", "show a"], ids=str
+    "command", ["score", "explain", "items", "history", "status", "kpis", "show a"], ids=str
 )
 def test_every_command_that_reads_also_prints_for_people(
     command: str, read: Callable[..., Ran]
@@ -344,7 +357,9 @@ def empty(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["score", "explain", "items", "history", "status", "show x"])
+@pytest.mark.parametrize(
+    "command", ["score", "explain", "items", "history", "status", "kpis", "show x"]
+)
 def test_reading_before_anything_was_written_says_how_to_begin(command: str, empty: Path) -> None:
     one_line(thesis(*command.split(), "--config", empty), "no data", "thesis run")
     assert not (empty.parent / "data").exists()
@@ -358,6 +373,7 @@ def test_reading_before_anything_was_written_says_how_to_begin(command: str, emp
         (["explain", "--category", "nope"], "'nope'"),
         (["items", "--category", "nope"], "custom_silicon"),
         (["history", "--out", "/no/such/folder/score.png"], "/no/such/folder/score.png"),
+        (["kpis", "--out", "/no/such/folder/kpis.png"], "/no/such/folder/kpis.png"),
     ],
 )
 def test_what_is_not_there_is_named(

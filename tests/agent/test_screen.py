@@ -70,6 +70,16 @@ def shown_item() -> str:
     return printed(screen.shown, {"item": item, "verdicts": [verdict], "event": event})
 
 
+def shown_kpis() -> str:
+    value = {"period_end": "2026-01-25", "unit": "USD", "filed": "2026-02-25", "restates": None}
+    value |= {"value": 68.127e9, "accession": EVIL, "derivation": EVIL}
+    again = {**value, "value": 68.5e9, "restates": EVIL}
+    kpi = {"name": EVIL, "status": EVIL, "values": [value, again]}
+    ruling = {"id": EVIL, "status": "false", "final": False, "on": "2026-02-25"}
+    ruling |= {"reason": EVIL, "accession": EVIL}
+    return printed(screen.kpis, {"kpis": [kpi], "falsifiers": [ruling]}, 6)
+
+
 def shown_status() -> str:
     source = {"name": EVIL, "health": "failing", "items": 3, "items_a_week": 1.5, "why": EVIL}
     answer = {"thesis": "t", "thesis_version": "v", "score": None, "last_pass": None}
@@ -84,7 +94,7 @@ def shown_findings() -> str:
 
 
 @pytest.mark.parametrize(
-    "show", [shown_evidence, shown_items, shown_item, shown_status, shown_findings]
+    "show", [shown_evidence, shown_items, shown_item, shown_status, shown_findings, shown_kpis]
 )
 def test_text_from_the_web_cannot_steer_the_terminal_or_be_markup(show: Callable[[], str]) -> None:
     text = show()
@@ -162,3 +172,46 @@ def test_progress_is_silent_where_nobody_watches() -> None:
 
 def test_lines_in_a_pipe_are_not_cut_at_eighty_columns() -> None:
     assert screen.console().width == 160
+
+
+def kpi_of(unit: str, *figures: float) -> dict[str, Any]:
+    """A figure's rows, one for each of the years from 2021 on."""
+    names = dict.fromkeys(("accession", "filed", "derivation"), "-")
+    rows = [
+        {**names, "period_end": f"{2021 + i}-01-31", "value": value, "unit": unit, "restates": None}
+        for i, value in enumerate(figures)
+    ]
+    return {"name": "Sales", "status": "ok", "values": rows}
+
+
+def test_figures_carry_their_unit_and_the_newest_come_first() -> None:
+    kpis = [
+        kpi_of("USD", 1e9, 81.615e9),
+        kpi_of("percent", 71.234),
+        kpi_of("days", 114.71),
+    ]
+    text = printed(screen.kpis, {"kpis": kpis, "falsifiers": []}, 6)
+    assert text.index("$81,615M") < text.index("$1,000M") < text.index("71.23%")
+    assert "114.7 days" in text
+
+
+def test_as_many_periods_are_shown_as_asked_for_and_restatements_are_none_of_them() -> None:
+    kpi = kpi_of("USD", 1e6, 2e6, 3e6)
+    kpi["values"].append({**kpi["values"][2], "value": 4e6, "accession": "b", "restates": "-"})
+    text = printed(screen.kpis, {"kpis": [kpi], "falsifiers": []}, 2)
+    assert "2023-01-31" in text
+    assert "2022-01-31" in text
+    assert "2021-01-31" not in text
+    assert "$4M in b" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "final", "said"),
+    [("false", False, "false so far"), ("false", True, "false "), ("true", True, "true ")],
+)
+def test_false_is_told_from_false_so_far(status: str, final: bool, said: str) -> None:
+    ruling = {"id": "F-01", "status": status, "final": final, "on": "2027-01-01"}
+    ruling |= {"reason": "why", "accession": None}
+    text = printed(screen.kpis, {"kpis": [], "falsifiers": [ruling]}, 6)
+    assert said in text
+    assert ("so far" in text) is (not final)

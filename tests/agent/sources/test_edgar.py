@@ -20,7 +20,7 @@ from tests.feed_server import FeedServer
 
 NVIDIA = Entity(id="nvidia", name="Nvidia", cik="0001045810")
 AMD = Entity(id="amd", name="AMD", cik="0000002488")
-ME = "me/1 (+mailto:me@fund.example.org)"
+ME = "me/1 (+mailto:me@fund.invalid)"
 LOOK = datetime(2025, 3, 1, tzinfo=UTC)
 REASON = (
     "<p>The company said that customers who design their own chips bought fewer of its own.</p>"
@@ -203,7 +203,7 @@ def test_first_look_takes_the_newest_few(sec: Sec, fetch: Callable[..., Fetched]
 def test_look_without_a_contact_is_refused_before_anything_is_asked(
     sec: Sec, fetch: Callable[..., Fetched], who: str
 ) -> None:
-    with pytest.raises(SourceError, match="how to reach them") as refused:
+    with pytest.raises(SourceError, match="only who names a contact") as refused:
         fetch(who=who)
     assert "user_agent" in refused.value.way_out
     assert sec.seen == []
