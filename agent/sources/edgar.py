@@ -77,25 +77,33 @@ class Edgar:
         listed = [one for one in companies if one.cik]
         for number, company in enumerate(listed, start=1):
             try:
-                drafts += self._company(source, company, last_look)
+                new = self._new(source, company, last_look)
             except (SourceError, ValueError) as error:
-                reason = getattr(error, "message", str(error))
-                faults.append(Fault(number, reason, "It is tried again next run", company.name))
-        if faults and len(faults) == len(listed):
+                faults.append(_fault(error, number, company.name))
+                continue
+            for filing, amends in new:
+                try:
+                    drafts += list(self._filing(source, company, filing, amends))
+                except (SourceError, ValueError) as error:
+                    faults.append(_fault(error, number, f"{company.name} {filing.accession}"))
+        if faults and not drafts and len(faults) >= len(listed):
             raise SourceError(source.name, faults[0].reason, faults[0].way_out)
         return Fetched(tuple(drafts), tuple(faults))
 
-    def _company(
+    def _new(
         self, source: SourceSection, company: Entity, last_look: datetime | None
-    ) -> Iterator[Draft]:
+    ) -> list[tuple[Filing, str]]:
+        """Filings of a company that are not stored, newest first, and the item each amends."""
         url = f"{source.url or DATA}/submissions/CIK{int(company.cik or 0):010d}.json"
         every = list(_filings(json.loads(self.client.get(source.name, url).body)))
         since = f"{last_look - OVERLAP:%Y-%m-%d}" if last_look else ""
         new = [one for one in every if one.base in source.forms and one.filed >= since]
         known = self.known([_item_id(one, 1) for one in new])
-        for filing in islice(new, LATER_LOOK if last_look else FIRST_LOOK):
-            if _item_id(filing, 1) not in known:
-                yield from self._filing(source, company, filing, _amended(filing, every))
+        return [
+            (filing, _amended(filing, every))
+            for filing in islice(new, LATER_LOOK if last_look else FIRST_LOOK)
+            if _item_id(filing, 1) not in known
+        ]
 
     def _filing(
         self, source: SourceSection, company: Entity, filing: Filing, amends: str
@@ -124,6 +132,11 @@ class Edgar:
                     line=number,
                     amends=amends,
                 )
+
+
+def _fault(error: Exception, number: int, subject: str) -> Fault:
+    reason = getattr(error, "message", str(error))
+    return Fault(number, reason, "It is tried again next run", subject)
 
 
 def _filings(answer: Any) -> Iterator[Filing]:

@@ -221,6 +221,25 @@ def test_company_that_cannot_be_read_is_a_fault_and_the_others_are_in(
     assert (fault.raw, "list of filings" in fault.reason) == ("AMD", True)
 
 
+def test_filing_that_cannot_be_read_whole_is_left_for_the_next_look(
+    sec: Sec, fetch: Callable[..., Fetched]
+) -> None:
+    sec.company(
+        "0001045810",
+        ("0001-25-000002", "8-K", "2025-02-27", "2025-02-27"),
+        ("0001-25-000001", "8-K", "2025-02-26", "2025-02-26"),
+    )
+    folder = "/Archives/edgar/data/1045810/000125000002/"
+    documents = ("8-K", f"{folder}main.htm"), ("EX-99.1", f"{folder}gone.htm")
+    sec.filing(1045810, "0001-25-000002", index("2025-02-27 16:21:07", *documents), main=REPORT)
+    report(sec)
+    found = fetch()
+    assert [draft.id for draft in found.drafts] == ["edgar:0001-25-000001:1"]
+    (fault,) = found.faults
+    assert fault.raw == "Nvidia 0001-25-000002"
+    assert "gone.htm answered 404" in fault.reason
+
+
 def test_nothing_readable_at_all_is_a_failing_source(fetch: Callable[..., Fetched]) -> None:
     with pytest.raises(SourceError, match="answered 404"):
         fetch()
