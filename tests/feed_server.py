@@ -1,15 +1,16 @@
 """A real web server on the loopback that serves feeds, redirects, and misbehaves on request."""
 
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from xml.sax.saxutils import escape
+
+from tests.loopback import Loopback, QuietHandler
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 
 
-class FeedServer:
+class FeedServer(Loopback):
     """Answers GET with what was `put` there; `seen` holds (path, headers) of every request.
 
     `put(path, body, ...)`   a page; with `etag` or `last_modified` it answers 304 when they match
@@ -22,40 +23,15 @@ class FeedServer:
         self.seen: list[tuple[str, dict[str, str]]] = []
         self._pages: dict[str, Behaviour] = {}
         self._otherwise: Behaviour = _missing
-        self._closing = Event()
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer.seen.append((self.path, headers))
                 outer._pages.get(self.path, outer._otherwise)(self)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = False
-
-            def handle_error(self, *_: object) -> None:
-                """The other side hung up: often what a test is about."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
+        super().__init__(Handler)
 
     def url(self, path: str = "/feed", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
@@ -102,19 +78,19 @@ class FeedServer:
     def drip(self, handler: BaseHTTPRequestHandler) -> None:
         """Headers without end, a few bytes at a time: no single read ever waits long."""
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nx: ")
-        while not self._closing.wait(0.02):
+        while not self.closing.wait(0.02):
             handler.wfile.write(b"x")
 
     def flood(self, handler: BaseHTTPRequestHandler) -> None:
         """A body without end."""
         handler.send_response(200)
         handler.end_headers()
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             handler.wfile.write(b" " * 65536)
 
     def hang(self, handler: BaseHTTPRequestHandler) -> None:
         """Not a word."""
-        self._closing.wait()
+        self.closing.wait()
 
 
 def rss(*entries: dict[str, Any]) -> str:

@@ -3,17 +3,18 @@
 import base64
 import json
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import numpy as np
+
+from tests.loopback import Loopback, QuietHandler
 
 Answer = tuple[int, Any]
 DIMENSION = 8
 
 
-class EmbeddingServer:
+class EmbeddingServer(Loopback):
     """Answers POST /v1/embeddings; `asked` holds the texts of every request, `keys` its keys.
 
     `refuse(words)`      400 for a request in which a text has these words
@@ -31,30 +32,17 @@ class EmbeddingServer:
         self._bend: Callable[[list[dict[str, Any]]], Any] | None = None
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.keys.append(self.headers["authorization"])
                 outer._send(self, *outer._answer(self.path, body))
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     def refuse(self, words: str, status: int = 400) -> None:
         self._refused, self._refusal = words, status

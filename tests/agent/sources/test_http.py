@@ -351,7 +351,7 @@ def test_body_cut_off_by_the_clock_is_not_taken_for_the_whole(
 ) -> None:
     def slow(handler) -> None:
         handler.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n")  # the body ends where the line does
-        while not server._closing.wait(0.02):
+        while not server.closing.wait(0.02):
             handler.wfile.write(b"x")
 
     server.behave("/feed", slow)
