@@ -1,12 +1,11 @@
 """`thesis classify`: verdicts on lines that are judged and forgotten; nothing is stored."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from agent import embed
 from agent.config import Config
-from agent.judge import Judgeable, Verdict, local
+from agent.judge import Judge, Judgeable, Verdict, llm, local
 from agent.sources import Draft
 from agent.thesis import Thesis
 from agent.workspace import CACHE
@@ -14,37 +13,53 @@ from agent.workspace import CACHE
 CHUNK = 500
 
 
-def classify(config: Config, thesis: Thesis, drafts: Sequence[Draft]) -> Iterator[dict[str, Any]]:
-    """One answer per draft, in order."""
-    embedder = embed.make(config)
-    judge = local.make(
-        thesis,
-        embedder,
-        config.data_folder / CACHE,
-        threshold=config.judge.threshold,
-        margin=config.judge.margin,
-    )
-    for start in range(0, len(drafts), CHUNK):
-        chunk = drafts[start : start + CHUNK]
-        given = [
-            Judgeable(one.id, embed.as_text(one.title, one.summary, one.text)) for one in chunk
-        ]
-        vectors = embedder.embed([one.text for one in given])
-        for verdict in judge.judge(given, vectors):
-            yield _answer(verdict, judge.name)
+class Classifier:
+    """Judges drafts with the judge called `kind`, "local" or "llm"."""
+
+    def __init__(self, config: Config, thesis: Thesis, kind: str = "local") -> None:
+        self._embedder = embed.make(config)
+        self._judge: Judge = (
+            llm.make(config, thesis)
+            if kind == "llm"
+            else local.make(
+                thesis,
+                self._embedder,
+                config.data_folder / CACHE,
+                threshold=config.judge.threshold,
+                margin=config.judge.margin,
+            )
+        )
+
+    def classify(self, drafts: Sequence[Draft]) -> Iterator[dict[str, Any]]:
+        """One answer per draft, in order."""
+        for start in range(0, len(drafts), CHUNK):
+            given = [
+                Judgeable(one.id, embed.as_text(one.title, one.summary, one.text))
+                for one in drafts[start : start + CHUNK]
+            ]
+            vectors = self._embedder.embed([one.text for one in given])
+            for verdict in self._judge.judge(given, vectors):
+                yield _answer(verdict, self._judge.name)
+
+    def spent(self) -> str:
+        """What the calls took, in a line; "" when none was made."""
+        calls = self._judge.calls if isinstance(self._judge, llm.LlmJudge) else ()
+        if not calls:
+            return ""
+        into, cached = sum(one.tokens_in for one in calls), sum(one.tokens_cached for one in calls)
+        out = sum(one.tokens_out for one in calls)
+        return f"{len(calls)} calls, {into:,} tokens in ({cached:,} cached), {out:,} out"
 
 
 def _answer(verdict: Verdict, judge: str) -> dict[str, Any]:
-    labels = [
-        {name: value for name, value in asdict(label).items() if value is not None}
-        for label in verdict.labels
-    ]
-    return {
+    labels = [label.as_row() for label in verdict.labels]
+    answer = {
         "id": verdict.id,
         "relevant": verdict.relevant,
         "p_relevant": verdict.p_relevant,
-        "labels": labels,
+        "labels": [{k: v for k, v in one.items() if v is not None} for one in labels],
         "judge": judge,
         "abstained": verdict.abstained,
         "reason": verdict.reason,
     }
+    return answer | ({"event": verdict.event} if verdict.event else {})

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -150,7 +150,13 @@ def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
-def classify(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
+def classify(
+    file: Lines,
+    judge: Annotated[
+        Literal["local", "llm"], typer.Option(help="Who judges; llm asks the model in [judge].")
+    ] = "local",
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
     """Judge items from JSON Lines and print a verdict a line; nothing is stored."""
     from agent import classify as classifying
     from agent import screen
@@ -159,8 +165,11 @@ def classify(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
     loaded, thesis = read_settings(config)
     fetched = files.fetch(file, file)
-    for answer in classifying.classify(loaded, thesis, fetched.drafts):
+    classifier = classifying.Classifier(loaded, thesis, judge)
+    for answer in classifier.classify(fetched.drafts):
         print(screen.as_json(answer))
+    if spent := classifier.spent():
+        print(spent, file=sys.stderr)
     screen.faults(file, fetched.faults)
     if fetched.faults:
         raise typer.Exit(1)

@@ -44,12 +44,17 @@ class EmbeddingSection(Section):
 
 
 class JudgeSection(Section):
-    """How items are judged; the numbers are probabilities."""
+    """How items are judged: probabilities for the local judge, `timeout` of a call in seconds."""
 
     kind: Literal["local"] = "local"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     margin: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
     certainty: Annotated[float, Field(ge=0, lt=1)] = 0.35
+    model: str = "gpt-5.4-mini"
+    base_url: str = ""
+    effort: Literal["", "none", "minimal", "low", "medium", "high"] = "low"
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    at_once: Annotated[int, Field(ge=1, le=64)] = 8
 
 
 class EventsSection(Section):

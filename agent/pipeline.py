@@ -16,7 +16,7 @@ transaction, so a pass that dies is finished by the next one and ends in the sam
 import gc
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import partial
 from types import TracebackType
@@ -285,7 +285,7 @@ class Pass:
                 "p_relevant": verdict.p_relevant,
                 "abstained": verdict.abstained,
                 "reason": verdict.reason,
-                "labels": [asdict(label) for label in verdict.labels],
+                "labels": [label.as_row() for label in verdict.labels],
             }
             for item, verdict in zip(waiting, said, strict=True)
         ]

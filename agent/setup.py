@@ -10,7 +10,7 @@ from agent.errors import ConfigError
 
 THESIS_FOLDER = "thesis"
 ENV_FILE = ".env.example"
-ENV_EXAMPLE = '# OPENAI_API_KEY=sk-...   only for [embedding] kind = "openai"\n'
+ENV_EXAMPLE = '# OPENAI_API_KEY=sk-...   for [embedding] kind = "openai" and the language model\n'
 
 
 def initialise(folder: Path) -> Path:

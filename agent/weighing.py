@@ -92,7 +92,7 @@ class Weigher:
             labels=tuple(
                 (label["category"], label["stance"], label["p"], label["severity"])
                 for label in said.labels
-                if label["p"] >= self._workspace.config.judge.certainty
+                if not label.get("fault") and label["p"] >= self._workspace.config.judge.certainty
             ),
         )
 

@@ -1,4 +1,5 @@
-"""The parts of the README that the code writes: the command list and the configuration table.
+"""What the code writes for people to read: the README's command list and configuration table, and
+the judge's prompt as a model gets it.
 
 `python -m tests.docs` writes them, `--check` fails when they are not what the code says.
 """
@@ -10,9 +11,12 @@ from pathlib import Path
 
 from agent import cli
 from agent import config as configuration
+from agent import thesis as theses
+from agent.judge import prompt
 
 _GROUPS = ((cli.app, "thesis"), (cli.source, "thesis source"), (cli.index, "thesis index"))
 README = Path(__file__).parent.parent / "README.md"
+JUDGE_PREFIX = Path(__file__).parent / "golden" / "judge_prefix.md"
 
 
 def commands() -> str:
@@ -60,15 +64,21 @@ def written(text: str) -> str:
     return text
 
 
+def judge_prefix() -> str:
+    """What a language model is told before any item of the default thesis."""
+    path = theses.BUNDLED / "nvda_short_case" / theses.THESIS_FILE
+    return prompt.make(theses.load(path)).prefix
+
+
 def main() -> int:
-    text = README.read_text(encoding="utf-8")
-    fresh = written(text)
-    if "--check" in sys.argv:
-        if fresh != text:
-            print("README.md is behind the code: run `make format`", file=sys.stderr)
-        return int(fresh != text)
-    README.write_text(fresh, encoding="utf-8")
-    return 0
+    fresh = {README: written(README.read_text(encoding="utf-8")), JUDGE_PREFIX: judge_prefix()}
+    behind = [path for path, text in fresh.items() if path.read_text(encoding="utf-8") != text]
+    for path in behind:
+        if "--check" in sys.argv:
+            print(f"{path.name} is behind the code: run `make format`", file=sys.stderr)
+        else:
+            path.write_text(fresh[path], encoding="utf-8")
+    return int(bool(behind and "--check" in sys.argv))
 
 
 if __name__ == "__main__":

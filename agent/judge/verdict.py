@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +28,8 @@ class Label:
     """One category the item bears on: stance, its probability, severity 1 (talk) to 3 (decisive).
 
     `p` is the probability that the item bears on the category with this stance, given that it
-    is relevant at all.
+    is relevant at all. `quote_at` says where the quote stands in the text that was judged, `claim`
+    which claim of the thesis it bears on. A label with a `fault` is listed and never scored.
     """
 
     category: str
@@ -36,13 +37,23 @@ class Label:
     p: float
     severity: int
     quote: str | None = None
+    quote_at: tuple[int, int] | None = None
+    claim: str | None = None
+    fault: str = ""
+
+    def as_row(self) -> dict[str, Any]:
+        """As it is stored: its quote even where there is none, the rest if there is something."""
+        row = asdict(self)
+        return {name: row[name] for name in row if name == "quote" or row[name] not in (None, "")}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A judge's answer on one item, most important label first.
 
-    Labels of an abstained verdict are leads for a reviewer and are never scored.
+    Labels of an abstained verdict are leads for a reviewer and are never scored. `event` says in
+    a line who did what when; `known` that the thesis says it already. A `waiting` verdict is none:
+    the judge could not be asked, and it is worth asking again.
     """
 
     id: str
@@ -52,6 +63,9 @@ class Verdict:
     abstained: bool
     reason: str
     input_hash: str
+    event: str = ""
+    known: bool = False
+    waiting: bool = False
 
 
 class Judge(Protocol):

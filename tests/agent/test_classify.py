@@ -6,7 +6,7 @@ import pytest
 
 from agent import classify as classifying
 from agent import config as configuration
-from agent.classify import classify
+from agent.classify import Classifier
 from agent.config import Config
 from agent.embed import StaticEmbedder
 from agent.judge import Judgeable
@@ -31,7 +31,7 @@ def config(config_path: Path, judge_cache: Path, local_judge: LocalJudge) -> Con
 def test_every_line_gets_an_answer_in_order_and_nothing_is_stored(
     config: Config, thesis: Thesis
 ) -> None:
-    answers = list(classify(config, thesis, fetched(*STORY).drafts))
+    answers = list(Classifier(config, thesis).classify(fetched(*STORY).drafts))
     assert [one["id"] for one in answers] == [row["id"] for row in STORY]
     assert all(list(one) == KEYS and one["judge"] == "local" for one in answers)
     assert [path.name for path in config.data_folder.iterdir()] == [CACHE]
@@ -41,7 +41,7 @@ def test_answers_are_the_judges(
     config: Config, thesis: Thesis, local_judge: LocalJudge, static_embedder: StaticEmbedder
 ) -> None:
     row = item("a", "DeepSeek trains R1 for six million dollars", summary="Far fewer GPUs")
-    (answer,) = classify(config, thesis, fetched(row).drafts)
+    (answer,) = Classifier(config, thesis).classify(fetched(row).drafts)
     text = "DeepSeek trains R1 for six million dollars. Far fewer GPUs"
     (said,) = local_judge.judge([Judgeable("a", text)], static_embedder.embed([text]))
     assert said.relevant
@@ -54,10 +54,10 @@ def test_length_of_a_chunk_changes_no_answer(
     config: Config, thesis: Thesis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drafts = fetched(*STORY).drafts
-    whole = list(classify(config, thesis, drafts))
+    whole = list(Classifier(config, thesis).classify(drafts))
     monkeypatch.setattr(classifying, "CHUNK", 3)
-    assert list(classify(config, thesis, drafts)) == whole
+    assert list(Classifier(config, thesis).classify(drafts)) == whole
 
 
 def test_no_lines_no_answers(config: Config, thesis: Thesis) -> None:
-    assert list(classify(config, thesis, ())) == []
+    assert list(Classifier(config, thesis).classify(())) == []

@@ -1,0 +1,210 @@
+"""An OpenAI-compatible chat endpoint: one question in, what came of it out.
+
+The SDK waits and tries again on 429 (as long as Retry-After says), 5xx and lost connections. What
+an endpoint cannot do (strict schemas, JSON mode, an effort setting) is found out by its first
+refusal and not tried again. No message of the endpoint is repeated: it may hold the key.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from agent.judge.prompt import Message
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
+    from openai.types.chat import ChatCompletion
+
+ANSWER_TOKENS = 1200
+"""Room for three labels with their quotes, and for a little thinking."""
+HOPELESS = 3
+"""Outages in a row after which nobody is asked any more in this batch."""
+_NO_KEY = "none"
+"""What servers of one's own get when no key is set: the SDK insists on one."""
+
+
+class Outcome(StrEnum):
+    """What came of a call."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    TRUNCATED = "truncated"
+    FILTERED = "filtered"
+    EMPTY = "empty"
+    TIMED_OUT = "timed out"
+    UNAVAILABLE = "unavailable"
+    REJECTED = "rejected"
+
+
+OUTAGES = frozenset({Outcome.TIMED_OUT, Outcome.UNAVAILABLE})
+"""Outcomes that say nothing of the item: it is worth asking again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: what it cost and what came of it; `detail` says more for a person."""
+
+    outcome: Outcome
+    text: str = ""
+    detail: str = ""
+    model: str = ""
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    tokens_out: int = 0
+    milliseconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What an endpoint takes: `mode` is "schema", "json" or "text", each a fallback of the last."""
+
+    mode: str = "schema"
+    effort: bool = True
+    new_limit: bool = True
+
+    def without(self, complaint: str) -> "Abilities | None":
+        """What is left when it complains of a parameter by name; None when of none we sent."""
+        said = complaint.casefold()
+        if "reasoning" in said and self.effort:
+            return replace(self, effort=False)
+        if "max_completion_tokens" in said and self.new_limit:
+            return replace(self, new_limit=False)
+        named = any(name in said for name in ("response_format", "json_schema", "json_object"))
+        if named and self.mode != "text":
+            return replace(self, mode="json" if self.mode == "schema" else "text")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to ask: the model, `timeout` in seconds, an effort ("" to leave it out), retries."""
+
+    model: str
+    base_url: str
+    key: str
+    effort: str
+    timeout: float
+    retries: int = 2
+
+
+class Endpoint:
+    """Asks; use it as an asynchronous context manager, in one event loop."""
+
+    def __init__(self, settings: Settings, abilities: Abilities | None = None) -> None:
+        self.abilities = abilities or Abilities()
+        self._settings = settings
+        self._tried = asyncio.Event()
+        self._first = asyncio.Lock()
+        self._outages = 0
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        from openai import AsyncOpenAI
+
+        wanted = self._settings
+        self._client: AsyncOpenAI = await self._stack.enter_async_context(
+            AsyncOpenAI(
+                api_key=wanted.key or _NO_KEY,
+                base_url=wanted.base_url or None,
+                timeout=wanted.timeout,
+                max_retries=wanted.retries,
+            )
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def ask(self, messages: Sequence[Message], shape: Mapping[str, Any]) -> Call:
+        """What came of one question; the first one goes alone, to learn what the endpoint takes."""
+        if self._tried.is_set():
+            return await self._ask(messages, shape)
+        async with self._first:
+            found = await self._ask(messages, shape)
+            if found.outcome not in OUTAGES:
+                self._tried.set()
+            return found
+
+    async def _ask(self, messages: Sequence[Message], shape: Mapping[str, Any]) -> Call:
+        if self._outages >= HOPELESS:
+            return Call(Outcome.UNAVAILABLE, detail="the endpoint was out; it was not asked again")
+        started = time.perf_counter()
+        found = await self._request(messages, shape)
+        self._outages = self._outages + 1 if found.outcome in OUTAGES else 0
+        return replace(found, milliseconds=round(1000 * (time.perf_counter() - started)))
+
+    async def _request(self, messages: Sequence[Message], shape: Mapping[str, Any]) -> Call:
+        import openai
+
+        while True:
+            used = self.abilities
+            try:
+                answer = await self._client.chat.completions.create(
+                    model=self._settings.model,
+                    messages=list(messages),  # type: ignore[arg-type]
+                    **_parameters(used, self._settings.effort, shape),
+                )
+                return _read(answer)
+            except openai.APITimeoutError:
+                return Call(Outcome.TIMED_OUT, detail="the endpoint did not answer in time")
+            except openai.APIStatusError as error:
+                less = used.without(_complaint(error))
+                if less is None:
+                    return _failed(error.status_code)
+                self.abilities = less
+            except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+                detail = f"the endpoint could not be reached: {type(error).__name__}"
+                return Call(Outcome.UNAVAILABLE, detail=detail)
+
+
+def _parameters(able: Abilities, effort: str, shape: Mapping[str, Any]) -> dict[str, Any]:
+    limit = "max_completion_tokens" if able.new_limit else "max_tokens"
+    chosen: dict[str, Any] = {limit: ANSWER_TOKENS}
+    if effort and able.effort:
+        chosen["reasoning_effort"] = effort
+    if able.mode == "schema":
+        said = {"name": "judgement", "strict": True, "schema": dict(shape)}
+        chosen["response_format"] = {"type": "json_schema", "json_schema": said}
+    elif able.mode == "json":
+        chosen["response_format"] = {"type": "json_object"}
+    return chosen
+
+
+def _complaint(error: "APIStatusError") -> str:
+    """What a refusal says of our parameters; compatible servers say it with 500 too."""
+    return str(error.body or error.message) if error.status_code in (400, 422, 500) else ""
+
+
+def _failed(status: int) -> Call:
+    if status in (400, 413, 422):
+        return Call(Outcome.REJECTED, detail=f"the endpoint rejected the request with {status}")
+    hint = {401: "; check OPENAI_API_KEY", 404: "; check [judge] model and base_url"}
+    return Call(Outcome.UNAVAILABLE, detail=f"the endpoint answered {status}{hint.get(status, '')}")
+
+
+def _read(answer: "ChatCompletion") -> Call:
+    used = answer.usage
+    cached = used.prompt_tokens_details if used else None
+    call = Call(
+        Outcome.ANSWERED,
+        model=str(answer.model or ""),
+        tokens_in=used.prompt_tokens if used else 0,
+        tokens_cached=(cached.cached_tokens or 0) if cached else 0,
+        tokens_out=used.completion_tokens if used else 0,
+    )
+    if not answer.choices:
+        return replace(call, outcome=Outcome.EMPTY, detail="the endpoint answered with no choice")
+    choice = answer.choices[0]
+    if choice.message.refusal:
+        return replace(call, outcome=Outcome.REFUSED, detail="the model refused to judge it")
+    if choice.finish_reason == "content_filter":
+        return replace(call, outcome=Outcome.FILTERED, detail="a content filter stopped the answer")
+    if choice.finish_reason == "length":
+        return replace(call, outcome=Outcome.TRUNCATED, detail="the answer was cut off")
+    if not choice.message.content:
+        return replace(call, outcome=Outcome.EMPTY, detail="the endpoint answered with no words")
+    return replace(call, text=choice.message.content)

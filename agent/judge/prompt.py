@@ -1,0 +1,73 @@
+"""What a language model is told: a prefix that never changes, then one item.
+
+The prefix is the same to the byte for every item of a thesis version, so that endpoints which
+cache prefixes charge for it once.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from agent import prompts
+from agent.judge.answer import schema
+from agent.thesis import Category, Claim, Thesis
+
+Message = dict[str, str]
+NewCode = Callable[[], str]
+
+
+def _random_code() -> str:
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePrompt:
+    """The rules for one thesis; `version` names them and the answer's shape."""
+
+    prefix: str
+    version: str
+    shape: dict[str, Any]
+
+    def messages(self, text: str, new_code: NewCode = _random_code) -> list[Message]:
+        """The rules, then the item between marks that its text cannot know."""
+        code = new_code()
+        while code in text:
+            code = new_code()
+        item = prompts.load("judge_item").render(code=code, text=text)
+        return [{"role": "system", "content": self.prefix}, {"role": "user", "content": item}]
+
+    def repair(self, fault: str) -> Message:
+        """What follows an answer that could not be read."""
+        content = prompts.load("judge_repair").render(fault=fault)
+        return {"role": "user", "content": content}
+
+
+def make(thesis: Thesis) -> JudgePrompt:
+    """The prompt of a thesis."""
+    shape = schema(thesis)
+    template = prompts.load("judge")
+    prefix = template.render(
+        title=thesis.title,
+        author=thesis.author,
+        date=thesis.date.isoformat(),
+        summary=thesis.summary.strip(),
+        claims="\n".join(_claim(one) for one in thesis.claims) or "None are written down.",
+        categories="\n\n".join(_category(one) for one in thesis.categories),
+        shape=json.dumps(shape, indent=1),
+    )
+    parts = [prefix, *(prompts.load(name).text for name in ("judge_item", "judge_repair"))]
+    version = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return JudgePrompt(prefix, version, shape)
+
+
+def _claim(claim: Claim) -> str:
+    return f"- {claim.id} ({claim.category}): {claim.text} [{claim.figure}]"
+
+
+def _category(category: Category) -> str:
+    sides = (("supports", category.supports), ("weakens", category.weakens))
+    examples = "\n".join(f"- {side}: {'; '.join(lines)}" for side, lines in sides)
+    return f"## {category.id}: {category.name}\n{category.description}\n{examples}"
