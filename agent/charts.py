@@ -93,6 +93,49 @@ def kpis_as_png(kpis: Sequence[dict[str, Any]], path: Path, *, title: str) -> No
     _save(figure, path)
 
 
+def judges_as_png(rows: Sequence[dict[str, Any]], path: Path, *, title: str) -> None:
+    """Write reliability and risk over coverage of every judge, and the first one's confusion.
+
+    Raises ThesiswatchError when the file cannot be written.
+    """
+    pyplot = _pyplot()
+    figure, (calibration, risk, table) = pyplot.subplots(1, 3, figsize=(15, 5.6), dpi=120)
+    calibration.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle=":")
+    for row in rows:
+        bins, risks = row["probabilities"]["reliability"], row["risk_coverage"]
+        said, true = [one["said"] for one in bins], [one["true"] for one in bins]
+        calibration.plot(said, true, marker="o", label=row["judge"])
+        coverage = [one["coverage"] for one in risks]
+        risk.plot(coverage, [one["risk"] for one in risks], marker="o", label=row["judge"])
+    calibration.set(title="reliability", xlabel="said probability", ylabel="share relevant")
+    risk.set(
+        title="risk over coverage", xlabel="share answered", ylabel="share wrong", ylim=(0, None)
+    )
+    risk.legend(frameon=False, fontsize=8)
+    _confusion(table, rows[0]["primary"]["confusion"], rows[0]["judge"])
+    for axis in (calibration, risk):
+        axis.grid(color="#dddddd", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
+    figure.tight_layout(rect=(0, 0.02, 1, 1))
+    _save(figure, path)
+
+
+def _confusion(axis: Any, found: dict[str, dict[str, int]], judge: str) -> None:
+    names = list(found)
+    counts = [list(row.values()) for row in found.values()]
+    axis.imshow(counts, cmap="Blues")
+    for y, row in enumerate(counts):
+        for x, count in enumerate(row):
+            if count:
+                ink = "white" if count > max(map(max, counts)) / 2 else INK
+                axis.text(x, y, count, ha="center", va="center", fontsize=7, color=ink)
+    axis.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
+    axis.set_yticks(range(len(names)), names, fontsize=7)
+    axis.set(xlabel="said", ylabel="true")
+    axis.set_title(f"primary category, {judge}", fontsize=9, parse_math=False)
+
+
 def _panel(axis: Any, kpi: dict[str, Any]) -> None:
     from matplotlib.dates import ConciseDateFormatter
 

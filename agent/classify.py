@@ -41,6 +41,11 @@ class Classifier:
             for verdict in self._judge.judge(given, vectors):
                 yield _answer(verdict, self._judge.name)
 
+    @property
+    def who(self) -> str:
+        """The judge, its model and the version of what it was told."""
+        return f"{self._judge.name} {self._judge.model} {self._judge.prompt_hash}"
+
     def spent(self) -> str:
         """What the calls took, in a line; "" when none was made."""
         calls = self._judge.calls if isinstance(self._judge, llm.LlmJudge) else ()

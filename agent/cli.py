@@ -6,8 +6,9 @@ The only place that reads the clock. Nothing slow is imported before a command n
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +27,14 @@ index = typer.Typer(help="The vector index.", no_args_is_help=True, rich_markup_
 app.add_typer(index, name="index")
 source = typer.Typer(help="The list of sources.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(source, name="source")
+
+
+class JudgeKind(StrEnum):
+    """Who may be asked by name."""
+
+    LOCAL = "local"
+    LLM = "llm"
+
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The config.toml to use.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -153,8 +162,8 @@ def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
 def classify(
     file: Lines,
     judge: Annotated[
-        Literal["local", "llm"], typer.Option(help="Who judges; llm asks the model in [judge].")
-    ] = "local",
+        JudgeKind, typer.Option(help="Who judges; llm asks the model in [judge].")
+    ] = JudgeKind.LOCAL,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Judge items from JSON Lines and print a verdict a line; nothing is stored."""
@@ -172,6 +181,32 @@ def classify(
         print(spent, file=sys.stderr)
     screen.faults(file, fetched.faults)
     if fetched.faults:
+        raise typer.Exit(1)
+
+
+@app.command(name="eval")
+def evaluate(
+    gold: Annotated[str, typer.Argument(metavar="GOLD|-", help="Labelled items, JSON Lines.")],
+    judge: Annotated[
+        list[JudgeKind] | None, typer.Option(help="Whom to grade; give it again to compare.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a PNG chart here.")] = None,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """How good a judge is, against items labelled by hand; nothing is stored."""
+    from agent import charts, grading, screen
+    from agent.workspace import read_settings
+
+    loaded, thesis = read_settings(config)
+    graded, faults = grading.grade(loaded, thesis, gold, judge or [JudgeKind.LOCAL])
+    rows = [one.as_row() for one in graded]
+    if out is not None:
+        charts.judges_as_png(rows, out, title=f"{thesis.title}: judges against labels by hand")
+        print(f"Wrote {out}", file=sys.stderr)
+    _print_json(rows) if as_json else screen.judges(rows)
+    screen.faults(gold, faults)
+    if faults:
         raise typer.Exit(1)
 
 

@@ -273,6 +273,54 @@ def kpis(answer: dict[str, Any], limit: int) -> None:
     out.print(rulings)
 
 
+def judges(rows: Sequence[dict[str, Any]]) -> None:
+    """Judges side by side: the figures, then each category's share of right answers."""
+    out = console()
+    table = _table("", *(f">{row['judge']}" for row in rows))
+    for name, pick in _FIGURES.items():
+        table.add_row(name, *(f"{pick(row):.3f}" for row in rows))
+    for name in ("items", "relevant", "abstained", "unlabelled"):
+        table.add_row(name, *(str(row[name]) for row in rows))
+    for step, one in enumerate(rows[0]["gate"]):
+        recalls = (f"{row['gate'][step]['recall']:.3f}" for row in rows)
+        table.add_row(f"recall of the likeliest {one['pass']:.0%}", *recalls)
+    out.print(table)
+    by_category = _table("right of all, by category", *(f">{row['judge']}" for row in rows))
+    for name in rows[0]["primary"]["by_category"]:
+        shares = (row["primary"]["by_category"][name] for row in rows)
+        cells = (
+            f"{round(one['value'] * one['of'])} of {one['of']} ({one['low']:.2f}-{one['high']:.2f})"
+            for one in shares
+        )
+        by_category.add_row(name, *cells)
+    out.print(by_category)
+    for row in rows:
+        _stances(out, row)
+        if row["spent"]:
+            out.print(f"{safe(row['judge'])}: {row['spent']}")
+
+
+_FIGURES: dict[str, Any] = {
+    "relevance precision": lambda row: row["relevance"]["precision"],
+    "relevance recall": lambda row: row["relevance"]["recall"],
+    "relevance F1": lambda row: row["relevance"]["f1"],
+    "primary-category accuracy": lambda row: row["primary"]["accuracy"],
+    "primary-category macro-F1": lambda row: row["primary"]["macro_f1"],
+    "stance macro-F1": lambda row: row["stance"]["macro_f1"],
+    "Brier score of relevance": lambda row: row["probabilities"]["brier"],
+    "expected calibration error": lambda row: row["probabilities"]["calibration_error"],
+}
+
+
+def _stances(out: Any, row: dict[str, Any]) -> None:
+    """Which stance was said where which was true."""
+    found = row["stance"]["confusion"]
+    table = _table(f"true stance ({row['judge']})", *(f">said {name}" for name in found))
+    for name, counts in found.items():
+        table.add_row(name, *(str(n) for n in counts.values()))
+    out.print(table)
+
+
 def _amount(one: dict[str, Any]) -> str:
     """A figure with its unit; dollars in millions, as filings have them."""
     if one["unit"] == "USD":

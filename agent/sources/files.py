@@ -4,12 +4,14 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from agent.errors import SourceError
 from agent.sources.draft import Draft, Fault, Fetched, from_mapping
+
+T = TypeVar("T")
 
 GZIP = b"\x1f\x8b"
 LONGEST_LINE = 4_000_000
@@ -21,29 +23,47 @@ def fetch(path: Path | str, source: str) -> Fetched:
 
     Raises SourceError when the file itself cannot be read.
     """
-    drafts: list[Draft] = []
+
+    def make(raw: Any, line: int) -> Draft:
+        return from_mapping(raw, source=source, line=line)
+
+    drafts, faults = read(path, source, make)
+    return Fetched(tuple(drafts), tuple(faults))
+
+
+def read(
+    path: Path | str, source: str, make: Callable[[Any, int], T]
+) -> tuple[list[T], list[Fault]]:
+    """What `make` makes of every parsed line and its number; a ValueError of it is a fault."""
+    made: list[T] = []
     faults: list[Fault] = []
     try:
         with _open(path) as lines:
             for number, line in enumerate(_lines(lines), start=1):
                 if line.strip():
-                    _take(line, number, source, drafts, faults)
+                    _take(line, number, make, made, faults)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(
             source,
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
             "Check the path and the file",
         ) from error
-    return Fetched(tuple(drafts), tuple(faults))
+    return made, faults
 
 
-def _take(line: bytes, number: int, source: str, drafts: list[Draft], faults: list[Fault]) -> None:
+def _take(
+    line: bytes,
+    number: int,
+    make: Callable[[Any, int], T],
+    made: list[T],
+    faults: list[Fault],
+) -> None:
     text = line.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
     if len(line) > LONGEST_LINE:
         faults.append(Fault(number, f"longer than {LONGEST_LINE:,} bytes", _WAY_OUT, text[:200]))
         return
     try:
-        drafts.append(from_mapping(json.loads(text), source=source, line=number))
+        made.append(make(json.loads(text), number))
     except json.JSONDecodeError as error:
         faults.append(Fault(number, f"not JSON: {error.msg.lower()}", _WAY_OUT, text))
     except (ValueError, RecursionError) as error:
