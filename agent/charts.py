@@ -117,7 +117,7 @@ def judges_as_png(rows: Sequence[dict[str, Any]], path: Path, *, title: str) -> 
         axis.grid(color="#dddddd", linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
-    figure.tight_layout(rect=(0, 0.02, 1, 1))
+    figure.tight_layout()
     _save(figure, path)
 
 
@@ -132,8 +132,8 @@ def _confusion(axis: Any, found: dict[str, dict[str, int]], judge: str) -> None:
                 axis.text(x, y, count, ha="center", va="center", fontsize=7, color=ink)
     axis.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
     axis.set_yticks(range(len(names)), names, fontsize=7)
-    axis.set(xlabel="said", ylabel="true")
-    axis.set_title(f"primary category, {judge}", fontsize=9, parse_math=False)
+    axis.set_ylabel("true")
+    axis.set_title(f"primary category as said by {judge}", fontsize=9, parse_math=False)
 
 
 def _panel(axis: Any, kpi: dict[str, Any]) -> None:
