@@ -11,6 +11,7 @@ import numpy as np
 
 from agent.config import Config
 from agent.errors import EmbedderError, TextRefused
+from agent.injection import sift
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 LONGEST = 2000
@@ -46,9 +47,9 @@ def make(config: Config) -> Embedder:
 
 
 def as_text(title: str, summary: str, text: str = "") -> str:
-    """The text of an item that is embedded and judged."""
+    """The text of an item that is embedded and judged, without what it says to a machine."""
     body = summary or text
-    return f"{title}. {body}"[:LONGEST]
+    return sift(f"{title}. {body}"[:LONGEST]).text
 
 
 class StaticEmbedder:

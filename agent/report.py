@@ -12,6 +12,7 @@ from agent import standing
 from agent.collecting import Trial
 from agent.errors import ThesiswatchError
 from agent.health import Health
+from agent.injection import sift
 from agent.score import LedgerRow
 from agent.standing import Standing, as_ledger_row, assess, thesis_of
 from agent.thesis import Thesis
@@ -292,6 +293,7 @@ def _whole(item: Any) -> Answer:
         "state": item.state,
         "state_reason": item.state_reason,
         "event_id": item.event_id,
+        "not_judged": list(sift(f"{item.title}. {item.summary or item.text}").removed),
     }
 
 

@@ -165,6 +165,8 @@ def shown(answer: dict[str, Any]) -> None:
             out.print(safe(item["summary"]))
         if item["note"]:
             out.print(safe(item["note"]))
+        for passage in item["not_judged"]:
+            out.print(f"[yellow]speaks to a machine, not judged: {safe(passage)}[/yellow]")
         out.print(f"state {item['state']} {safe(item['state_reason'])}".rstrip())
     for verdict in answer["verdicts"]:
         said = ", ".join(

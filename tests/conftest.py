@@ -14,7 +14,7 @@ from agent import config as configuration
 from agent import thesis as theses
 from agent.config import JudgeSection
 from agent.embed import StaticEmbedder
-from agent.judge import local
+from agent.judge import Judgeable, Verdict, local
 from agent.judge.local import LocalJudge
 from agent.replay import replay
 from agent.thesis import Thesis
@@ -164,3 +164,14 @@ def workspaces(tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
     yield open_
     for stack in opened.values():
         stack.close()
+
+
+@pytest.fixture(scope="session")
+def ask(local_judge: LocalJudge, static_embedder: StaticEmbedder) -> Callable[..., list[Verdict]]:
+    """The local judge's verdicts on texts."""
+
+    def judged(*texts: str) -> list[Verdict]:
+        given = [Judgeable(str(n), text) for n, text in enumerate(texts)]
+        return local_judge.judge(given, static_embedder.embed(list(texts)))
+
+    return judged

@@ -63,6 +63,7 @@ def shown_item() -> str:
     outside = ("title", "publisher", "owner", "url", "summary", "note", "state_reason")
     item = dict.fromkeys(outside, EVIL)
     item |= {"published": None, "first_seen": "2025-01-27", "state": "quarantined"}
+    item |= {"not_judged": [EVIL]}
     verdict = {"labels": [], "abstained": True, "relevant": False, "judge": "local"}
     verdict |= {"prompt_hash": "abc", "reason": EVIL}
     member = {"first_seen": "2025-01-27T00:00", "publisher": EVIL, "title": EVIL, "why": EVIL}

@@ -41,15 +41,6 @@ POOR_CACHES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def ask(local_judge: LocalJudge, static_embedder: StaticEmbedder) -> Callable[..., list[Verdict]]:
-    def judged(*texts: str) -> list[Verdict]:
-        given = [Judgeable(str(n), text) for n, text in enumerate(texts)]
-        return local_judge.judge(given, static_embedder.embed(list(texts)))
-
-    return judged
-
-
 def content(said: Verdict) -> tuple[Any, ...]:
     """All of a verdict but the id it is answered under."""
     return said.relevant, said.p_relevant, said.labels, said.abstained, said.reason
