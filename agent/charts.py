@@ -69,7 +69,7 @@ def as_png(
         more = other.get_legend_handles_labels()
         handles, labels = handles + more[0], labels + more[1]
     axis.legend(handles, labels, frameon=False, fontsize=8, loc="upper left")
-    figure.autofmt_xdate(rotation=0, ha="center")
+    figure.autofmt_xdate(bottom=0.1, rotation=0, ha="center")
     _save(figure, path)
 
 

@@ -402,7 +402,12 @@ def add(
 
     found = subscriptions.find(configuration.load(config), url)[0]
     screen.found_feed(found)
-    if not (yes or typer.confirm(f"Add it to {config}?")):
+    try:
+        agreed = yes or typer.confirm(f"Add it to {config}?")
+    except typer.Abort:
+        print("\nNothing was added; --yes adds it without asking", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if not agreed:
         return
     chosen = subscriptions.as_source(found, name, publisher)
     new = subscriptions.add(config, [chosen])

@@ -136,6 +136,10 @@ def test_command_asks_first(path: Path, server: FeedServer) -> None:
     server.put("/feed", FEED)
     thesis("source", "add", server.url(), "--config", str(path), stdin=b"n\n")
     assert path.read_text(encoding="utf-8") == CONFIG
+    unanswered = thesis("source", "add", server.url(), "--config", str(path))
+    assert unanswered.code == 1
+    assert "--yes" in unanswered.err
+    assert path.read_text(encoding="utf-8") == CONFIG
 
 
 def test_opml_goes_out_and_comes_in(path: Path, tmp_path: Path) -> None:
