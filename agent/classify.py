@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from agent import embed
-from agent.config import Config
+from agent.config import Config, PriceSection
 from agent.judge import Judge, Judgeable, Verdict, llm, local
+from agent.judge.account import Account, Forgetful
 from agent.sources import Draft
 from agent.thesis import Thesis
 from agent.workspace import CACHE
@@ -18,8 +19,10 @@ class Classifier:
 
     def __init__(self, config: Config, thesis: Thesis, kind: str = "local") -> None:
         self._embedder = embed.make(config)
+        self._account: Account | None = None
+        self._budget = config.judge.run_budget
         self._judge: Judge = (
-            llm.make(config, thesis)
+            llm.make(config, thesis, self._open_account)
             if kind == "llm"
             else local.make(
                 thesis,
@@ -41,6 +44,10 @@ class Classifier:
             for verdict in self._judge.judge(given, vectors):
                 yield _answer(verdict, self._judge.name)
 
+    def _open_account(self, price: PriceSection) -> Account:
+        self._account = Account(price, self._budget, Forgetful())
+        return self._account
+
     @property
     def who(self) -> str:
         """The judge, its model and the version of what it was told."""
@@ -48,12 +55,7 @@ class Classifier:
 
     def spent(self) -> str:
         """What the calls took, in a line; "" when none was made."""
-        calls = self._judge.calls if isinstance(self._judge, llm.LlmJudge) else ()
-        if not calls:
-            return ""
-        into, cached = sum(one.tokens_in for one in calls), sum(one.tokens_cached for one in calls)
-        out = sum(one.tokens_out for one in calls)
-        return f"{len(calls)} calls, {into:,} tokens in ({cached:,} cached), {out:,} out"
+        return self._account.summary() if self._account else ""
 
 
 def _answer(verdict: Verdict, judge: str) -> dict[str, Any]:

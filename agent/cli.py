@@ -87,11 +87,20 @@ def demo() -> None:
 
 
 @app.command()
-def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
+def run(
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what it would cost, and do nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the estimate as JSON.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
     """One pass over the configured sources."""
     from agent import pipeline, screen
     from agent.workspace import writing
 
+    if estimate:
+        _estimate(config, as_json)
+        return
     with writing(config) as workspace:
         total = len(workspace.config.sources)
         with screen.progress("collect", total) as progress:
@@ -102,8 +111,19 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     looked = f"looked at {total - len(report.failures)} of {total} sources"
     print(f"{_counted(report.intake)}; {looked}")
     print(_ended(report.standing))
-    if report.failures or report.unread or report.intake.faults:
+    if report.spent:
+        print(report.spent)
+    if report.failures or report.unread or report.intake.faults or report.standing.sight.waiting:
         raise typer.Exit(1)
+
+
+def _estimate(config: Path, as_json: bool) -> None:
+    from agent import estimate, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        answer = estimate.of_run(workspace, _now())
+    _print_json(answer) if as_json else screen.estimate(answer)
 
 
 @app.command("import")
@@ -119,7 +139,7 @@ def import_(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
     with (
         writing(config) as workspace,
         screen.progress("score", len(fetched.drafts)) as progress,
-        pipeline.Pass(workspace, progress) as one,
+        pipeline.Pass(workspace, progress, ask_at=now) as one,
     ):
         with workspace.database.writing() as connection:
             got = take(
@@ -135,26 +155,42 @@ def import_(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
         standing = one.snapshot(now)
     print(_counted(got))
     print(_ended(standing))
+    if one.spent:
+        print(one.spent)
     _exit_on_faults(file, got)
 
 
 @app.command()
 def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Run items from JSON Lines day by day, the clock set to each day."""
+    """Run items from JSON Lines day by day, the clock set to each day; no model is asked."""
+    _replay(file, config, asking=False)
+
+
+@app.command()
+def backfill(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """A replay in which the language model is asked, with hindsight; its verdicts say so."""
+    _replay(file, config, asking=True)
+
+
+def _replay(file: str, config: Path, *, asking: bool) -> None:
     from agent import replay as replays
     from agent import screen
     from agent.sources import files
     from agent.workspace import writing
 
-    fetched = files.fetch(file, file)
+    fetched, now = files.fetch(file, file), _now()
     with (
         writing(config) as workspace,
         screen.progress("replay", 2 * len(fetched.drafts), "judge", "replay") as progress,
     ):
-        done = replays.replay(workspace, fetched, file, progress, today=_now())
+        done = replays.replay(
+            workspace, fetched, file, progress, today=now, ask_at=now if asking else None
+        )
     print(f"{_counted(done.intake)}; {done.days} days")
     if done.standing:
         print(_ended(done.standing))
+    if done.spent:
+        print(done.spent)
     _exit_on_faults(file, done.intake)
 
 

@@ -43,10 +43,22 @@ class EmbeddingSection(Section):
     timeout: Annotated[float, Field(gt=0)] = 30.0
 
 
-class JudgeSection(Section):
-    """How items are judged: probabilities for the local judge, `timeout` of a call in seconds."""
+class PriceSection(Section):
+    """What a model costs, dollars per million tokens."""
 
-    kind: Literal["local"] = "local"
+    input: Annotated[float, Field(ge=0)]
+    cached: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
+class JudgeSection(Section):
+    """How items are judged.
+
+    Probabilities for the local judge and the gate, `timeout` of a call in seconds, budgets in
+    dollars.
+    """
+
+    kind: Literal["auto", "local", "llm"] = "auto"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     margin: Annotated[float, Field(ge=0, lt=0.5)] = 0.03
     certainty: Annotated[float, Field(ge=0, lt=1)] = 0.35
@@ -55,6 +67,13 @@ class JudgeSection(Section):
     effort: Literal["", "none", "minimal", "low", "medium", "high"] = "low"
     timeout: Annotated[float, Field(gt=0)] = 60.0
     at_once: Annotated[int, Field(ge=1, le=64)] = 8
+    gate: Annotated[float, Field(ge=0, le=1)] = 0.2
+    sample: Annotated[float, Field(ge=0, le=1)] = 0.02
+    run_budget: Annotated[float, Field(ge=0)] = 2.0
+    monthly_budget: Annotated[float, Field(ge=0)] = 20.0
+    prices: dict[str, PriceSection] = {
+        "gpt-5.4-mini": PriceSection(input=0.75, cached=0.075, output=4.5)
+    }
 
 
 class EventsSection(Section):

@@ -16,7 +16,10 @@ CONTESTED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One member of an event, its publisher and what the judge said of it."""
+    """One member of an event, its publisher and what the judge said of it.
+
+    Its verdict is its `own` unless it goes by another member's, as a copy does.
+    """
 
     item_number: int
     verdict_id: int
@@ -28,6 +31,7 @@ class Witness:
     occurred_at: datetime
     labels: tuple[tuple[str, str, float, int], ...]
     """(category, stance, p, severity) of every label."""
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,11 @@ def _severity(voices: Sequence[_Voice]) -> int:
     return ranked[(len(ranked) - 1) // 2]
 
 
-def _precedence(voice: _Voice) -> tuple[float, float, datetime, int]:
-    """Primary documents first, then the surest and most reliable, then the earliest."""
+def _precedence(voice: _Voice) -> tuple[float, bool, float, datetime, int]:
+    """Primary documents first, then those judged themselves: the quote stands in their text.
+
+    Of these the surest and most reliable, then the earliest.
+    """
     witness = voice.witness
-    return (-score.CAP[witness.kind], -voice.loudness, witness.occurred_at, witness.item_number)
+    cap, borrowed = score.CAP[witness.kind], not witness.own
+    return (-cap, borrowed, -voice.loudness, witness.occurred_at, witness.item_number)

@@ -17,7 +17,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -26,12 +26,13 @@ import numpy as np
 
 from agent import figures, standing
 from agent.collecting import collect
+from agent.days import end_of, start_of
 from agent.embed import Vectors
 from agent.errors import SourceError, TextRefused
 from agent.grouping import Grouper
 from agent.indexing import Indexer
 from agent.intake import Intake, text_of
-from agent.judge import Judgeable
+from agent.judging import Judging
 from agent.progress import Progress, silent
 from agent.weighing import Weigher
 from agent.workspace import EMBEDDER_KEY, REPLAY_KEY, Workspace
@@ -48,16 +49,6 @@ SELDOM = (50_000, 20, 50)
 Work = Callable[[Sequence[int]], None]
 
 
-def start_of(day: date) -> datetime:
-    """The first instant of a day, UTC."""
-    return datetime.combine(day, time.min, UTC)
-
-
-def end_of(day: date) -> datetime:
-    """The last instant of a day, UTC."""
-    return datetime.combine(day, time.max, UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a pass did: what came in, which sources failed, where the score stands.
@@ -69,29 +60,39 @@ class Report:
     failures: tuple[SourceError, ...]
     unread: tuple[SourceError, ...]
     standing: standing.Standing
+    spent: str
 
 
 def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Report:
     """One pass over the configured sources."""
-    with Pass(workspace, progress) as one:
+    with Pass(workspace, progress, ask_at=now) as one:
         intake, failures = collect(workspace, now, progress)
         unread = figures.update(workspace, now, progress)
         one.advance(now)
-        return Report(intake, failures, unread, one.snapshot(now))
+        return Report(intake, failures, unread, one.snapshot(now), one.spent)
 
 
 class Pass:
     """The stages after collecting, with what they keep in memory between chunks.
 
+    A language model may be asked at `ask_at`; without it only what was answered before counts.
     Leaving it finishes the index; StoreError from there means that SQL is complete and the
     index is behind.
     """
 
-    def __init__(self, workspace: Workspace, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        progress: Progress = silent,
+        *,
+        ask_at: datetime | None = None,
+    ) -> None:
         self._workspace = workspace
         self._database = workspace.database
         self._progress = progress
         self._grouper = Grouper(workspace)
+        self._judging = Judging(workspace, ask_at)
+        self._recalling = self._judging if ask_at is None else Judging(workspace, None)
         self._weigher = Weigher(workspace)
         self._indexer = Indexer(workspace)
         self._rows: dict[int, Any] = {}
@@ -129,12 +130,21 @@ class Pass:
         self.prepare(now)
         self.settle(now)
 
-    def prepare(self, until: datetime, *, day_by_day: bool = False) -> None:
+    @property
+    def spent(self) -> str:
+        """What asking a language model took, in a line; "" when there was nothing to ask."""
+        return self._judging.model.account.summary() if self._judging.model else ""
+
+    def prepare(self, until: datetime, *, day_by_day: bool = False, asking: bool = True) -> None:
         """Embed, group and judge every item first seen by `until`, each as of its own day if asked.
 
         None of it bears on the score before `settle`.
         """
-        judge = partial(self._judge, now=None if day_by_day else until)
+        judging = self._judging if asking else self._recalling
+        if judging.asks:
+            with self._database.writing() as connection:
+                items.resume(connection)
+        judge = partial(self._judge, judging=judging, now=None if day_by_day else until)
         self._run("embed", ItemState.FETCHED, self._embed, until)
         self._run("group", ItemState.EMBEDDED, self._group, until)
         self._run("judge", ItemState.GROUPED, judge, until)
@@ -160,7 +170,7 @@ class Pass:
             span = [datetime.fromisoformat(text) for text in noted.split()]
             days = items.days(connection, start_of(span[0].date()), span[-1])
         if days:
-            self.prepare(end_of(days[-1]), day_by_day=True)
+            self.prepare(end_of(days[-1]), day_by_day=True, asking=False)
             self.begin(days[0])
         for day in days:
             self.close_day(day, restating=True)
@@ -188,7 +198,7 @@ class Pass:
                 self._restate(before)
         self.settle(now)
         same = before is not None and before.as_of == now
-        return self.snapshot(now, blind=before.detail["blind"] if before and same else None)
+        return self.snapshot(now, standing.Sight.of(before.detail) if before and same else None)
 
     def end(self, *, restating: bool) -> None:
         """Score again, if asked, what was kept after the last day, and forget the days."""
@@ -204,17 +214,16 @@ class Pass:
         with self._database.writing() as connection:
             thesis = standing.thesis_of(connection, self._workspace.thesis, row.thesis_version)
             book = self._weigher.book(connection, row.as_of)
-            found = book.standing(thesis, row.as_of, row.detail["blind"])
+            found = book.standing(thesis, row.as_of, standing.Sight.of(row.detail))
             ledger.keep_snapshot(connection, found.as_row())
 
-    def snapshot(self, now: datetime, blind: float | None = None) -> standing.Standing:
-        """Keep the score as of `now`; `blind` is a share of sources known to have been out."""
+    def snapshot(self, now: datetime, sight: standing.Sight | None = None) -> standing.Standing:
+        """Keep the score as of `now`; `sight` where it is known what could not be seen then."""
         thesis, config = self._workspace.thesis, self._workspace.config
         with self._database.writing() as connection:
             self._keep_thesis(connection, now)
-            if blind is None:
-                blind = standing.blind_share(connection, config, now)
-            found = self._weigher.book(connection, now).standing(thesis, now, blind)
+            sight = sight or standing.look(connection, config, now)
+            found = self._weigher.book(connection, now).standing(thesis, now, sight)
             ledger.keep_snapshot(connection, found.as_row())
         return found
 
@@ -263,35 +272,17 @@ class Pass:
         with self._database.writing() as connection:
             self._grouper.group(connection, waiting, self._vectors_of(connection, numbers))
 
-    def _judge(self, numbers: Sequence[int], now: datetime | None) -> None:
+    def _judge(self, numbers: Sequence[int], judging: Judging, now: datetime | None) -> None:
         """Verdicts, recorded `now` or else at the end of each item's day."""
-        judge, waiting = self._workspace.judge, self._rows_of(numbers)
+        waiting = self._rows_of(numbers)
         with self._database.reading() as connection:
             vectors = self._vectors_of(connection, numbers)
-        said = judge.judge([Judgeable(item.id, text_of(item)) for item in waiting], vectors)
-        stamp = {
-            "judge": judge.name,
-            "model": judge.model,
-            "prompt_hash": judge.prompt_hash,
-            "thesis_version": self._workspace.thesis.version,
-        }
-        rows = [
-            {
-                **stamp,
-                "recorded_at": now or end_of(item.first_seen_at.date()),
-                "item_number": item.number,
-                "input_hash": verdict.input_hash,
-                "relevant": verdict.relevant,
-                "p_relevant": verdict.p_relevant,
-                "abstained": verdict.abstained,
-                "reason": verdict.reason,
-                "labels": [label.as_row() for label in verdict.labels],
-            }
-            for item, verdict in zip(waiting, said, strict=True)
-        ]
+        judged = judging.judge(waiting, vectors, now)
         with self._database.writing() as connection:
-            verdicts.add(connection, rows)
-            items.advance(connection, numbers, ItemState.JUDGED)
+            verdicts.add(connection, judged.rows)
+            done = [number for number in numbers if number not in judged.deferred]
+            items.advance(connection, done, ItemState.JUDGED)
+            items.defer(connection, judged.deferred)
 
     def _score(self, numbers: Sequence[int], now: datetime) -> None:
         with self._database.writing() as connection:

@@ -11,9 +11,10 @@ from datetime import date, datetime
 from functools import partial
 from itertools import groupby
 
+from agent.days import end_of
 from agent.errors import SourceError
 from agent.intake import Intake, take
-from agent.pipeline import Pass, end_of
+from agent.pipeline import Pass
 from agent.progress import Progress, silent
 from agent.sources import Draft, Fault, Fetched
 from agent.standing import Standing
@@ -32,6 +33,7 @@ class Replay:
     intake: Intake
     days: int
     standing: Standing | None
+    spent: str
 
 
 def replay(
@@ -41,9 +43,11 @@ def replay(
     progress: Progress = silent,
     *,
     today: datetime | None = None,
+    ask_at: datetime | None = None,
 ) -> Replay:
     """Run every day of `fetched`, oldest first, and score again the kept days in between and after.
 
+    A language model may be asked at `ask_at`; without it only what it said before counts.
     Items first seen after `today` are faults: the last score would lie in the future for good.
     Raises SourceError when there are items and none has a date: then there is no day to set the
     clock to, and an item kept now would for ever look as if it had been first seen now.
@@ -59,9 +63,9 @@ def replay(
     fetched = _up_to(today, fetched) if today else fetched
     days = list(by_day(fetched.drafts))
     if not days:
-        return Replay(Intake(faults=fetched.faults), 0, None)
+        return Replay(Intake(faults=fetched.faults), 0, None, "")
     intake, faults, standing = Intake(), fetched.faults, None
-    with Pass(workspace, progress) as one:
+    with Pass(workspace, progress, ask_at=ask_at) as one:
         one.finish_replay()
         one.begin(days[0][0], days[-1][0])
         for stretch in _stretches(days):
@@ -72,7 +76,8 @@ def replay(
                 standing = one.close_day(day, restating=_changed(intake))
                 progress("replay", len(drafts))
         one.end(restating=_changed(intake))
-    return Replay(intake, len(days), standing)
+        spent = one.spent
+    return Replay(intake, len(days), standing, spent)
 
 
 def _changed(intake: Intake) -> bool:

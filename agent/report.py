@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from math import log
 from typing import Any
 
-from agent import standing
+from agent import spending, standing
 from agent.collecting import Trial
 from agent.errors import ThesiswatchError
 from agent.health import Health
 from agent.injection import sift
 from agent.score import LedgerRow
-from agent.standing import Standing, as_ledger_row, assess, thesis_of
+from agent.standing import Sight, Standing, as_ledger_row, assess, thesis_of
 from agent.thesis import Thesis
 from agent.workspace import Workspace
 from store import events, items, ledger, outbox, sources, verdicts
@@ -163,6 +163,7 @@ def status(workspace: Workspace, today: datetime) -> Answer:
             "ledger_rows": ledger.count(connection, workspace.thesis.id),
             "index_waiting": outbox.lag(connection),
             "rejected": sources.rejected_count(connection),
+            "judge": spending.overview(connection, workspace.config, today),
         }
     if last and today - last.as_of > SETTLED:
         answer["status"] += f"; last pass {(today - last.as_of).days} days ago"
@@ -180,13 +181,13 @@ def source_table(workspace: Workspace, today: datetime) -> list[Answer]:
 
 def _standing(workspace: Workspace, as_of: datetime | None) -> Standing:
     """The score at `as_of`, with the thesis and the blindness of that time."""
-    rows, thesis, at, blind = _rows(workspace, as_of)
-    return assess(rows, thesis, at, blind)
+    rows, thesis, at, sight = _rows(workspace, as_of)
+    return assess(rows, thesis, at, sight)
 
 
 def _rows(
     workspace: Workspace, as_of: datetime | None
-) -> tuple[list[LedgerRow], Thesis, datetime, float]:
+) -> tuple[list[LedgerRow], Thesis, datetime, Sight]:
     with workspace.database.reading() as connection:
         id_ = workspace.thesis.id
         last = ledger.snapshot_before(connection, id_, as_of)
@@ -196,8 +197,8 @@ def _rows(
         stored = ledger.standing(connection, id_, at)
         version = last.thesis_version if last else workspace.thesis.version
         thesis = thesis_of(connection, workspace.thesis, version)
-    blind = last.detail["blind"] if last else 0.0
-    return [as_ledger_row(row._mapping) for row in stored], thesis, at, blind
+    sight = Sight.of(last.detail) if last else Sight()
+    return [as_ledger_row(row._mapping) for row in stored], thesis, at, sight
 
 
 def _log_odds(probability: float) -> float:
@@ -213,7 +214,7 @@ def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
         [as_ledger_row(row._mapping) for row in stored],
         found.thesis,
         found.as_of,
-        found.blind,
+        found.sight,
     )
     return [
         {
@@ -309,6 +310,10 @@ def _verdict(row: Any) -> Answer:
         "prompt_hash",
         "thesis_version",
         "input_hash",
+        "happening",
+        "known",
+        "gate",
+        "hindsight",
     ]
     return {**{name: getattr(row, name) for name in names}, "recorded": _iso(row.recorded_at)}
 

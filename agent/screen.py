@@ -169,10 +169,6 @@ def shown(answer: dict[str, Any]) -> None:
             out.print(f"[yellow]speaks to a machine, not judged: {safe(passage)}[/yellow]")
         out.print(f"state {item['state']} {safe(item['state_reason'])}".rstrip())
     for verdict in answer["verdicts"]:
-        said = ", ".join(
-            f"{one['category']} {one['stance']} (severity {one['severity']}, p {one['p']:.2f})"
-            for one in verdict["labels"]
-        )
         held = (
             "abstained"
             if verdict["abstained"]
@@ -181,7 +177,10 @@ def shown(answer: dict[str, Any]) -> None:
             else "not relevant"
         )
         judge = f"{verdict['judge']} ({verdict['prompt_hash']})"
-        out.print(f"{judge}: {held}, {safe(verdict['reason'])}; {said}")
+        late = ", with hindsight" if verdict["hindsight"] else ""
+        out.print(f"{judge}{late}: {held}, {safe(verdict['reason'])}")
+        for label in verdict["labels"]:
+            out.print("  " + _label(label))
     if event := answer["event"]:
         out.print(f"\nevent {event['id']}, opened {event['opened']}")
         table = _table("seen", "publisher", "title", "why it is in this event")
@@ -190,6 +189,19 @@ def shown(answer: dict[str, Any]) -> None:
                 one["first_seen"][:16], safe(one["publisher"]), safe(one["title"]), safe(one["why"])
             )
         out.print(table)
+
+
+def _label(label: dict[str, Any]) -> str:
+    """A label with the words that prove it, or what is wrong with it."""
+    said = f"{label['category']} {label['stance']}, severity {label['severity']}"
+    parts = [f"{safe(said)}, p {label['p']:.2f}"]
+    if label.get("claim"):
+        parts.append(f"bears on {safe(label['claim'])}")
+    if label.get("quote"):
+        parts.append(f'"{safe(label["quote"])}"')
+    if label.get("fault"):
+        parts.append(f"[yellow]not scored: {safe(label['fault'])}[/yellow]")
+    return "; ".join(parts)
 
 
 def status(answer: dict[str, Any]) -> None:
@@ -205,7 +217,51 @@ def status(answer: dict[str, Any]) -> None:
         f"items: {counts}   ledger rows: {answer['ledger_rows']:,}   waiting for the index: "
         f"{answer['index_waiting']:,}   rejected input: {answer['rejected']:,}"
     )
+    for line in _spending(answer["judge"]):
+        out.print(line)
     sources(answer["sources"])
+
+
+def estimate(answer: dict[str, Any]) -> None:
+    """What a run would cost, in a few lines."""
+    out = console()
+    out.print(f"about {answer['new_items']:,} new items, {answer['backlog']:,} waiting from before")
+    if answer["judge"] == "local":
+        out.print("the local judge judges them: $0.00")
+        return
+    basis = "measured here" if answer["measured"] else "before any was measured here"
+    out.print(
+        f"about {answer['calls']:,} calls of {safe(answer['model'])}, {answer['tokens_in']:,} "
+        f"tokens in ({answer['tokens_cached']:,} cached), {answer['tokens_out']:,} out ({basis}): "
+        f"${answer['cost']:.2f}"
+    )
+    out.print(
+        f"a run may spend ${answer['run_budget']:.2f}; ${answer['left_this_month']:.2f} are left "
+        "of this month's budget"
+    )
+
+
+def _spending(judge: dict[str, Any]) -> Iterator[str]:
+    """Who judges, what it costs and what its gate misses; one line when no model was ever asked."""
+    yield f"judge {judge['kind']} {safe(judge['model'])}".rstrip()
+    if judge["kind"] == "local" and not judge["calls"]:
+        return
+    each = judge["cost_per_scored_event"]
+    per_event = "" if each is None else f"   ${each:.4f} per scored event"
+    yield (
+        f"spent ${judge['cost_this_month']:.2f} of ${judge['monthly_budget']:.2f} this month, "
+        f"${judge['cost']:.2f} in all: {judge['calls']:,} calls, {judge['cache_hits']:,} answers "
+        f"known from before{per_event}"
+    )
+    counts = ", ".join(f"{count:,} {name}" for name, count in sorted(judge["gate"].items()))
+    recall = judge["gate_recall"]
+    keeps = (
+        "what it misses is not known yet"
+        if recall is None
+        else f"it keeps about {recall['value']:.0%} of what matters ({recall['low']:.0%}-"
+        f"{recall['high']:.0%}, {recall['of']} sampled)"
+    )
+    yield f"gate: {counts or 'nothing yet'}; {keeps}"
 
 
 def sources(rows: Sequence[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from agent import events, health, score
@@ -11,9 +11,11 @@ from agent import thesis as theses
 from agent.config import Config
 from agent.evidence import Row
 from agent.health import Arrival, Health
+from agent.judge import llm
+from agent.judge.gate import ASKED, Gate
 from agent.score import LedgerRow, Score
 from agent.thesis import Thesis
-from store import items, ledger, sources
+from store import items, ledger, sources, verdicts
 
 UNCALIBRATED = "uncalibrated"
 _MATERIAL = (
@@ -27,6 +29,49 @@ _MATERIAL = (
 )
 
 
+RECENT = timedelta(days=7)
+"""How far back items that a judge did not judge are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What could not be seen: a share of the sources, and items that a language model was meant to
+    judge of late: those that wait for it, those that there was no money for, and all of them."""
+
+    blind: float = 0.0
+    waiting: int = 0
+    unpaid: int = 0
+    candidates: int = 0
+
+    @property
+    def hidden(self) -> float:
+        """The share of the world, in [0, 1], that the score does not know."""
+        unjudged = (self.waiting + self.unpaid) / self.candidates if self.candidates else 0.0
+        return 1 - (1 - self.blind) * (1 - unjudged)
+
+    @property
+    def concerns(self) -> list[str]:
+        """What to hold against a score made with it, in words."""
+        said = [f"blind to {self.blind:.0%} of the sources"] if self.blind else []
+        if self.waiting:
+            said.append(f"judge unavailable: {_items(self.waiting)} for it")
+        if self.unpaid:
+            said.append(
+                f"degraded: the budget was spent, the local judge judged {self.unpaid} of "
+                f"{self.candidates} of the week's items"
+            )
+        return said
+
+    @classmethod
+    def of(cls, detail: Mapping[str, Any]) -> Self:
+        """As a snapshot's detail holds it."""
+        return cls(detail["blind"], **detail.get("judge", {}))
+
+
+def _items(waiting: int) -> str:
+    return "1 item waits" if waiting == 1 else f"{waiting} items wait"
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A thesis' score at `as_of`; `status` says what to hold against it."""
@@ -34,7 +79,7 @@ class Standing:
     thesis: Thesis
     as_of: datetime
     score: Score
-    blind: float
+    sight: Sight
     status: str
 
     def as_row(self) -> dict[str, Any]:
@@ -54,7 +99,12 @@ class Standing:
             "publishers": found.publishers,
             "largest_share": found.largest_share,
             "detail": {
-                "blind": self.blind,
+                "blind": self.sight.blind,
+                "judge": {
+                    "waiting": self.sight.waiting,
+                    "unpaid": self.sight.unpaid,
+                    "candidates": self.sight.candidates,
+                },
                 "pillars": pillars(self),
                 "categories": {name: asdict(part) for name, part in found.categories.items()},
             },
@@ -107,9 +157,9 @@ class Book:
             if category not in categories and row["weight"]
         ]
 
-    def standing(self, thesis: Thesis, as_of: datetime, blind: float) -> Standing:
+    def standing(self, thesis: Thesis, as_of: datetime, sight: Sight) -> Standing:
         """Score what stands."""
-        return assess(list(self._scored.values()), thesis, as_of, blind)
+        return assess(list(self._scored.values()), thesis, as_of, sight)
 
 
 def thesis_of(connection: Any, thesis: Thesis, version: str) -> Thesis:
@@ -118,7 +168,7 @@ def thesis_of(connection: Any, thesis: Thesis, version: str) -> Thesis:
     return theses.parse(text, path=thesis.path, version=version) if text else thesis
 
 
-def assess(rows: list[LedgerRow], thesis: Thesis, as_of: datetime, blind: float) -> Standing:
+def assess(rows: list[LedgerRow], thesis: Thesis, as_of: datetime, sight: Sight) -> Standing:
     """Score `rows`; those of a category that the thesis no longer has do not count."""
     found = score.compute(
         [row for row in rows if row.category in thesis.weights],
@@ -126,9 +176,9 @@ def assess(rows: list[LedgerRow], thesis: Thesis, as_of: datetime, blind: float)
         weights=thesis.weights,
         prior=thesis.prior,
         seed=f"{thesis.id} {as_of.date()}",
-        blind=blind,
+        blind=sight.hidden,
     )
-    return Standing(thesis, as_of, found, blind, _status(found, blind))
+    return Standing(thesis, as_of, found, sight, _status(found, sight))
 
 
 def pillars(found: Standing) -> dict[str, float]:
@@ -148,10 +198,14 @@ def as_ledger_row(row: Mapping[str, Any]) -> LedgerRow:
     )
 
 
-def blind_share(connection: Any, config: Config, now: datetime) -> float:
-    """The share of the configured sources that hide from us what they have at `now`."""
+def look(connection: Any, config: Config, now: datetime) -> Sight:
+    """What sources hide from us at `now`, and what a language model was not there to judge."""
     found = source_health(connection, config, now)
-    return sum(one.blind for one, _ in found.values()) / len(found) if found else 0.0
+    blind = sum(one.blind for one, _ in found.values()) / len(found) if found else 0.0
+    if not llm.is_wanted(config):
+        return Sight(blind)
+    counts = verdicts.unasked(connection, now - RECENT, now, Gate.UNPAID, ASKED)
+    return Sight(blind, *counts)
 
 
 def source_health(
@@ -174,9 +228,9 @@ def source_health(
     }
 
 
-def _status(found: Score, blind: float) -> str:
+def _status(found: Score, sight: Sight) -> str:
     """What to hold against the score, the gravest first."""
-    parts = [f"blind to {blind:.0%} of the sources"] if blind else []
+    parts = sight.concerns
     if not found.events:
         parts.append("no evidence yet")
     return "; ".join([*parts, UNCALIBRATED])

@@ -89,6 +89,7 @@ class Weigher:
             self_report=bool(owner & named),
             kind=said.kind,
             occurred_at=min(said.published_at, said.first_seen_at),
+            own=said.same_as is None,
             labels=tuple(
                 (label["category"], label["stance"], label["p"], label["severity"])
                 for label in said.labels

@@ -57,7 +57,7 @@ class Workspace:
 
     @cached_property
     def judge(self) -> "Judge":
-        """The configured judge, fitted or read from the cache."""
+        """The local judge, fitted or read from the cache; it reads every item."""
         from agent.judge import local
 
         return local.make(

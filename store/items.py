@@ -89,6 +89,12 @@ def by_numbers(connection: Connection, numbers: Sequence[int]) -> list[Any]:
     return [found[number] for number in numbers]
 
 
+def events_of(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """The event that each item belongs to, by number."""
+    query = select(_ITEM.c.number, _ITEM.c.event_id).where(_ITEM.c.number.in_(WANTED))
+    return {row[0]: row[1] for row in connection.execute(query, wanted(numbers))}
+
+
 def event_ids(connection: Connection, numbers: Sequence[int]) -> list[str]:
     """The events that items belong to, each once, in order of id."""
     query = select(_ITEM.c.event_id).where(_ITEM.c.number.in_(WANTED)).distinct()
@@ -100,6 +106,21 @@ def advance(connection: Connection, numbers: Sequence[int], state: ItemState) ->
     """Mark items as having come as far as `state`."""
     query = update(_ITEM).where(_ITEM.c.number.in_(WANTED)).values(state=str(state))
     connection.execute(query, wanted(numbers))
+
+
+def defer(connection: Connection, reasons: Mapping[int, str]) -> None:
+    """Let items wait for a judge that could not be asked, with the reason on each row."""
+    query = update(_ITEM).where(_ITEM.c.number == bindparam("n"))
+    rows = [{"n": number, "why": reason} for number, reason in reasons.items()]
+    if rows:
+        kept = query.values(state=ItemState.DEFERRED, state_reason=bindparam("why"))
+        connection.execute(kept, rows)
+
+
+def resume(connection: Connection) -> None:
+    """Put the items that wait for a judge back before it."""
+    query = update(_ITEM).where(_ITEM.c.state == ItemState.DEFERRED)
+    connection.execute(query.values(state=ItemState.GROUPED, state_reason=""))
 
 
 def quarantine(connection: Connection, number: int, reason: str) -> None:

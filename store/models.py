@@ -52,11 +52,15 @@ class ItemKind(StrEnum):
 
 
 class ItemState(StrEnum):
-    """How far an item has come through the pass; each stage moves it one on."""
+    """How far an item has come through the pass; each stage moves it one on.
+
+    A deferred item is grouped and waits for a judge that could not be asked.
+    """
 
     FETCHED = "fetched"
     EMBEDDED = "embedded"
     GROUPED = "grouped"
+    DEFERRED = "deferred"
     JUDGED = "judged"
     SCORED = "scored"
     QUARANTINED = "quarantined"
@@ -137,6 +141,9 @@ class Verdict(SQLModel, table=True):
     """What a judge said of an item, with everything needed to know who said it and of what.
 
     `labels` is a list of {category, stance, p, severity}; empty and `abstained` are different.
+    `happening` says in a line who did what when, `known` that the thesis says it already. `gate`
+    is what the gate made of it, on a local verdict; `same_as` the item that was judged in this
+    one's place, of which it is a copy. In `hindsight`: a model was asked about a day long past.
     """
 
     __tablename__ = "verdict"
@@ -156,6 +163,41 @@ class Verdict(SQLModel, table=True):
     reason: str = ""
     labels: list[dict[str, Any]] = Field(sa_type=JSON)
     recorded_at: datetime = Field(sa_type=Utc)
+    happening: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    known: bool = Field(default=False, sa_column_kwargs={"server_default": "0"})
+    gate: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    same_as: int | None = None
+    hindsight: bool = Field(default=False, sa_column_kwargs={"server_default": "0"})
+
+
+class Call(SQLModel, table=True):
+    """One call of a language model: what was asked, what came of it, what it cost in dollars.
+
+    `key` names question, rules and model: a settled call with it is never made again, and `hits`
+    counts how often its answer served instead. `model` was asked for, `answered_by` answered.
+    """
+
+    __tablename__ = "call"
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(index=True)
+    purpose: str
+    asked_at: datetime = Field(sa_type=Utc, index=True)
+    model: str
+    answered_by: str
+    prompt_hash: str
+    input_hash: str
+    attempt: int
+    outcome: str
+    settled: bool
+    detail: str
+    text: str
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost: float
+    milliseconds: int
+    batch: str
+    hits: int = 0
 
 
 class Evidence(SQLModel, table=True):

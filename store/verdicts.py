@@ -1,13 +1,14 @@
 """What the judges said, one row per item, judge and version."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, func, select
 
 from store import bulk
 from store.bulk import WANTED, wanted
-from store.models import Item, Verdict
+from store.models import Item, ItemState, Verdict
 
 _VERDICT = Verdict.__table__  # type: ignore[attr-defined]
 _ITEM = Item.__table__  # type: ignore[attr-defined]
@@ -37,6 +38,7 @@ def of_events(connection: Connection, event_ids: Sequence[str]) -> list[Any]:
             _VERDICT.c.abstained,
             _VERDICT.c.relevant,
             _VERDICT.c.labels,
+            _VERDICT.c.same_as,
         )
         .join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
         .where(_ITEM.c.event_id.in_(WANTED))
@@ -59,3 +61,62 @@ def relevant_events(connection: Connection, event_ids: Sequence[str]) -> list[st
         .where(_ITEM.c.event_id.in_(WANTED), _VERDICT.c.relevant)
     )
     return sorted(set(connection.execute(query, wanted(event_ids)).scalars()))
+
+
+def leading(
+    connection: Connection, event_ids: Sequence[str], judge: str, version: str
+) -> list[Any]:
+    """Verdicts of `judge` by this thesis version that an event's later copies may go by.
+
+    Each beside its item's id, event and kind, in the order the items were seen.
+    """
+    query = (
+        select(_VERDICT, _ITEM.c.id.label("item_id"), _ITEM.c.event_id, _ITEM.c.kind)
+        .join(_ITEM, _ITEM.c.number == _VERDICT.c.item_number)
+        .where(_ITEM.c.event_id.in_(WANTED))
+        .where(_VERDICT.c.judge == judge, _VERDICT.c.thesis_version == version)
+        .where(_VERDICT.c.same_as.is_(None), _VERDICT.c.abstained.is_(False))
+        .order_by(_ITEM.c.first_seen_at, _ITEM.c.id)
+    )
+    return list(connection.execute(query, wanted(event_ids)))
+
+
+def gated(connection: Connection, judge: str) -> dict[str, tuple[int, int, int]]:
+    """By what the gate made of them: items, those judged by `judge`, those it found relevant."""
+    other = _VERDICT.alias()
+    asked = and_(
+        other.c.item_number == _VERDICT.c.item_number,
+        other.c.judge == judge,
+        other.c.abstained.is_(False),
+        other.c.same_as.is_(None),
+    )
+    query = (
+        select(
+            _VERDICT.c.gate,
+            func.count(func.distinct(_VERDICT.c.item_number)),
+            func.count(func.distinct(other.c.item_number)),
+            func.count(func.distinct(other.c.item_number)).filter(other.c.relevant),
+        )
+        .outerjoin(other, asked)
+        .where(_VERDICT.c.gate != "")
+        .group_by(_VERDICT.c.gate)
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query)}
+
+
+def unasked(
+    connection: Connection, start: datetime, end: datetime, unpaid: str, asked: Sequence[str]
+) -> tuple[int, int, int]:
+    """Of items first seen in [start, end]: those that wait for a judge, those that it was not paid
+    to judge, and all that it was meant to judge."""
+    seen = (_ITEM.c.first_seen_at >= start, _ITEM.c.first_seen_at <= end)
+    waiting = select(func.count()).where(*seen, _ITEM.c.state == ItemState.DEFERRED)
+    query = (
+        select(_VERDICT.c.gate, func.count())
+        .join(_ITEM, _ITEM.c.number == _VERDICT.c.item_number)
+        .where(*seen, _VERDICT.c.gate.in_([unpaid, *asked]))
+        .group_by(_VERDICT.c.gate)
+    )
+    counts = {row[0]: int(row[1]) for row in connection.execute(query)}
+    late = int(connection.execute(waiting).scalar_one())
+    return late, counts.get(unpaid, 0), late + sum(counts.values())

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.judge import quotes
-from agent.judge.verdict import Judgeable, Label, Verdict
+from agent.judge.verdict import Judgeable, Label, Missing, Verdict
 from agent.thesis import Thesis
 
 MOST_LABELS = 3
@@ -113,9 +113,9 @@ def verdict(answer: Answer, item: Judgeable, thesis: Thesis) -> Verdict:
     )
 
 
-def abstention(item: Judgeable, reason: str, *, waiting: bool = False) -> Verdict:
-    """An item that could not be judged; `waiting` when it is worth another try later."""
-    return Verdict(item.id, False, 0.0, (), True, reason, item.input_hash, waiting=waiting)
+def abstention(item: Judgeable, reason: str, missing: Missing | None = None) -> Verdict:
+    """An item that could not be judged, or was not."""
+    return Verdict(item.id, False, 0.0, (), True, reason, item.input_hash, missing=missing)
 
 
 def _labels(said: Iterable[LabelSaid], text: str, thesis: Thesis) -> Iterable[Label]:

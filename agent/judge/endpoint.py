@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ANSWER_TOKENS = 1200
 """Room for three labels with their quotes, and for a little thinking."""
 HOPELESS = 3
-"""Outages in a row after which nobody is asked any more in this batch."""
+"""Outages in a row after which nobody is asked any more."""
 _NO_KEY = "none"
 """What servers of one's own get when no key is set: the SDK insists on one."""
 
@@ -38,15 +38,23 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed out"
     UNAVAILABLE = "unavailable"
     REJECTED = "rejected"
+    UNREADABLE = "unreadable"
+    NOT_ASKED = "not asked"
+    BATCHED = "batched"
+    UNPAID = "unpaid"
+    UNRECORDED = "unrecorded"
 
 
-OUTAGES = frozenset({Outcome.TIMED_OUT, Outcome.UNAVAILABLE})
+OUTAGES = frozenset({Outcome.TIMED_OUT, Outcome.UNAVAILABLE, Outcome.NOT_ASKED})
 """Outcomes that say nothing of the item: it is worth asking again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: what it cost and what came of it; `detail` says more for a person."""
+    """One call: what it took and what came of it; `detail` says more for a person.
+
+    `cost` in dollars; `attempt` 2 asks again after an answer that could not be read.
+    """
 
     outcome: Outcome
     text: str = ""
@@ -56,6 +64,14 @@ class Call:
     tokens_cached: int = 0
     tokens_out: int = 0
     milliseconds: int = 0
+    cost: float = 0.0
+    attempt: int = 1
+
+    @property
+    def settled(self) -> bool:
+        """Whether asking the same again would only cost the same again."""
+        again = self.outcome is Outcome.UNREADABLE and self.attempt == 1
+        return self.outcome not in OUTAGES and not again
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +110,14 @@ class Settings:
 class Endpoint:
     """Asks; use it as an asynchronous context manager, in one event loop."""
 
-    def __init__(self, settings: Settings, abilities: Abilities | None = None) -> None:
+    def __init__(
+        self, settings: Settings, abilities: Abilities | None = None, outages: int = 0
+    ) -> None:
         self.abilities = abilities or Abilities()
+        self.outages = outages
         self._settings = settings
         self._tried = asyncio.Event()
         self._first = asyncio.Lock()
-        self._outages = 0
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -130,11 +148,11 @@ class Endpoint:
             return found
 
     async def _ask(self, messages: Sequence[Message], shape: Mapping[str, Any]) -> Call:
-        if self._outages >= HOPELESS:
-            return Call(Outcome.UNAVAILABLE, detail="the endpoint was out; it was not asked again")
+        if self.outages >= HOPELESS:
+            return Call(Outcome.NOT_ASKED, detail="the endpoint was out; it was not asked again")
         started = time.perf_counter()
         found = await self._request(messages, shape)
-        self._outages = self._outages + 1 if found.outcome in OUTAGES else 0
+        self.outages = self.outages + 1 if found.outcome in OUTAGES else 0
         return replace(found, milliseconds=round(1000 * (time.perf_counter() - started)))
 
     async def _request(self, messages: Sequence[Message], shape: Mapping[str, Any]) -> Call:

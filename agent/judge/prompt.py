@@ -45,6 +45,12 @@ class JudgePrompt:
         return {"role": "user", "content": content}
 
 
+def about_tokens(text: str) -> int:
+    """How many tokens a text is likely to be: four letters each, Chinese one character each."""
+    plain = sum(letter.isascii() for letter in text)
+    return plain // 4 + len(text) - plain
+
+
 def make(thesis: Thesis) -> JudgePrompt:
     """The prompt of a thesis."""
     shape = schema(thesis)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,13 +48,22 @@ class Label:
         return {name: row[name] for name in row if name == "quote" or row[name] not in (None, "")}
 
 
+class Missing(StrEnum):
+    """Why a judge did not judge an item though nothing is wrong with the item."""
+
+    OUTAGE = "outage"
+    BATCHED = "batched"
+    UNPAID = "unpaid"
+    UNRECORDED = "unrecorded"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A judge's answer on one item, most important label first.
 
     Labels of an abstained verdict are leads for a reviewer and are never scored. `event` says in
-    a line who did what when; `known` that the thesis says it already. A `waiting` verdict is none:
-    the judge could not be asked, and it is worth asking again.
+    a line who did what when; `known` that the thesis says it already. One that is `missing` is no
+    verdict at all: the judge was not asked, or could not be.
     """
 
     id: str
@@ -65,7 +75,12 @@ class Verdict:
     input_hash: str
     event: str = ""
     known: bool = False
-    waiting: bool = False
+    missing: Missing | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is worth asking the same judge later."""
+        return self.missing in (Missing.OUTAGE, Missing.BATCHED)
 
 
 class Judge(Protocol):

@@ -196,7 +196,7 @@ def test_sources_that_cannot_be_looked_at_widen_the_band_and_leave_the_score(
     seeing = pipeline.run(workspace, NOW).standing.score
     server.put("/other", "", status=500)
     half_blind = pipeline.run(workspace, NOW).standing
-    assert half_blind.blind == pytest.approx(0.5)
+    assert half_blind.sight.blind == pytest.approx(0.5)
     assert half_blind.score.score == seeing.score
     assert half_blind.score.high - half_blind.score.low > seeing.high - seeing.low
     assert half_blind.status != standing.UNCALIBRATED

@@ -65,7 +65,9 @@ def shown_item() -> str:
     item |= {"published": None, "first_seen": "2025-01-27", "state": "quarantined"}
     item |= {"not_judged": [EVIL]}
     verdict = {"labels": [], "abstained": True, "relevant": False, "judge": "local"}
-    verdict |= {"prompt_hash": "abc", "reason": EVIL}
+    label = {"category": EVIL, "stance": EVIL, "severity": 2, "p": 0.9}
+    label |= {"claim": EVIL, "quote": EVIL, "fault": EVIL}
+    verdict |= {"prompt_hash": "abc", "reason": EVIL, "hindsight": True, "labels": [label]}
     member = {"first_seen": "2025-01-27T00:00", "publisher": EVIL, "title": EVIL, "why": EVIL}
     event = {"id": "e1", "opened": "2025-01-27", "members": [member]}
     return printed(screen.shown, {"item": item, "verdicts": [verdict], "event": event})
@@ -86,6 +88,7 @@ def shown_status() -> str:
     answer = {"thesis": "t", "thesis_version": "v", "score": None, "last_pass": None}
     answer |= {"status": "no pass yet", "data": "/home/me/[data]", "items": {"scored": 1}}
     answer |= {"ledger_rows": 0, "index_waiting": 0, "rejected": 0, "sources": [source]}
+    answer |= {"judge": {"kind": "local", "model": EVIL, "calls": 0}}
     return printed(screen.status, answer)
 
 

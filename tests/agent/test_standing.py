@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.evidence import Row, Witness, weigh
-from agent.standing import Book, as_ledger_row, assess
+from agent.standing import Book, Sight, as_ledger_row, assess
 from agent.thesis import Thesis
 
 MONDAY = datetime(2025, 1, 27, 8, tzinfo=UTC)
@@ -34,7 +34,7 @@ def recorded(row: Row = ROW, event: str = "e1", at: datetime = MONDAY) -> dict[s
 
 
 def events(book: Book, thesis: Thesis, now: datetime) -> int:
-    return book.until(now).standing(thesis, now, 0.0).score.events
+    return book.until(now).standing(thesis, now, Sight()).score.events
 
 
 def test_a_row_of_an_event_that_the_book_does_not_have_is_new_evidence() -> None:
@@ -92,9 +92,9 @@ def test_a_row_stands_from_the_instant_it_was_recorded(thesis: Thesis) -> None:
 
 def test_a_restated_row_takes_the_place_of_the_one_before(thesis: Thesis) -> None:
     book = Book([recorded()]).until(MONDAY)
-    before = book.standing(thesis, MONDAY, 0.0).score
+    before = book.standing(thesis, MONDAY, Sight()).score
     book.take([recorded(CORROBORATED)])
-    after = book.standing(thesis, MONDAY, 0.0).score
+    after = book.standing(thesis, MONDAY, Sight()).score
     assert (before.events, after.events) == (1, 1)
     assert (before.publishers, after.publishers) == (1, 2)
     assert after.log_odds > before.log_odds > 0
@@ -102,11 +102,11 @@ def test_a_restated_row_takes_the_place_of_the_one_before(thesis: Thesis) -> Non
 
 def test_a_retraction_returns_the_score_to_where_it_was(thesis: Thesis) -> None:
     book = Book([recorded(event="e0")]).until(MONDAY)
-    before = book.standing(thesis, MONDAY, 0.0).score
+    before = book.standing(thesis, MONDAY, Sight()).score
     book.take([recorded()])
-    assert book.standing(thesis, MONDAY, 0.0).score.log_odds > before.log_odds
+    assert book.standing(thesis, MONDAY, Sight()).score.log_odds > before.log_odds
     book.take([recorded(CONTRADICTED)])
-    after = book.standing(thesis, MONDAY, 0.0).score
+    after = book.standing(thesis, MONDAY, Sight()).score
     assert (after.log_odds, after.low, after.high) == (before.log_odds, before.low, before.high)
 
 
@@ -130,22 +130,39 @@ def test_reading_on_step_by_step_ends_where_reading_at_once_does(
     for now in instants:
         stepwise.until(now)
     last = instants[-1]
-    found = stepwise.standing(thesis, last, 0.0)
-    assert found == at_once.until(last).standing(thesis, last, 0.0)
+    found = stepwise.standing(thesis, last, Sight())
+    assert found == at_once.until(last).standing(thesis, last, Sight())
     latest = {row["event_id"]: row for row in ledger if row["recorded_at"] <= last}
     standing = [as_ledger_row(row) for row in latest.values()]
-    assert found.score.log_odds == assess(standing, thesis, last, 0.0).score.log_odds
+    assert found.score.log_odds == assess(standing, thesis, last, Sight()).score.log_odds
 
 
 def test_rows_of_a_category_that_the_thesis_dropped_do_not_count(thesis: Thesis) -> None:
     book = Book([recorded(replace(ROW, category="a dropped front"))]).until(MONDAY)
-    assert book.standing(thesis, MONDAY, 0.0).score.events == 0
+    assert book.standing(thesis, MONDAY, Sight()).score.events == 0
 
 
 def test_status_says_what_to_hold_against_the_score(thesis: Thesis) -> None:
     book = Book([recorded()]).until(MONDAY)
-    assert book.standing(thesis, MONDAY, 0.0).status == "uncalibrated"
-    assert book.standing(thesis, MONDAY, 0.25).status == (
+    assert book.standing(thesis, MONDAY, Sight()).status == "uncalibrated"
+    assert book.standing(thesis, MONDAY, Sight(0.25)).status == (
         "blind to 25% of the sources; uncalibrated"
     )
-    assert Book().standing(thesis, MONDAY, 0.0).status == "no evidence yet; uncalibrated"
+    assert Book().standing(thesis, MONDAY, Sight()).status == "no evidence yet; uncalibrated"
+
+
+def test_items_without_their_judge_are_said_and_widen_the_band(thesis: Thesis) -> None:
+    book = Book([recorded()])
+    found = [
+        book.until(MONDAY).standing(thesis, MONDAY, sight)
+        for sight in (Sight(), Sight(0.0, 1, 0, 4), Sight(0.5, 2, 1, 4))
+    ]
+    assert [one.score.log_odds for one in found] == [found[0].score.log_odds] * 3
+    assert found[0].score.low > found[1].score.low > found[2].score.low
+    assert found[1].status == "judge unavailable: 1 item waits for it; uncalibrated"
+    assert found[2].status.startswith(
+        "blind to 50% of the sources; judge unavailable: 2 items wait for it; degraded: the budget "
+        "was spent, the local judge judged 1 of 4 of the week's items"
+    )
+    assert Sight(0.5, 2, 1, 4).hidden == 0.875
+    assert Sight.of(found[2].as_row()["detail"]) == found[2].sight

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
-from agent.config import Config
-from agent.errors import JudgeError
+from agent.config import Config, JudgeSection, PriceSection
+from agent.errors import ConfigError, JudgeError
 from agent.judge import Judgeable, Verdict, llm
+from agent.judge.account import Account, Forgetful
 from agent.judge.endpoint import Settings
 from agent.judge.llm import LlmJudge
+from agent.judge.verdict import Missing
 from agent.thesis import Thesis
 from tests.chat_server import ChatServer, completion, fails, item_of, judgement, label, says
 
@@ -21,6 +24,7 @@ TEXT = (
 QUOTE = "training V3 cost $5.6 million"
 GOOD = says(judgement(label(QUOTE)))
 KEY = "sk-very-secret"
+PRICE = PriceSection(input=0.75, cached=0.075, output=4.5)
 
 
 @pytest.fixture
@@ -33,9 +37,13 @@ def server() -> Iterator[ChatServer]:
 def make(server: ChatServer, thesis: Thesis) -> Callable[..., LlmJudge]:
     def made(**more: Any) -> LlmJudge:
         wanted = {"model": "small", "base_url": server.url, "key": KEY, "effort": "low"}
-        return LlmJudge(thesis, Settings(**{**wanted, "timeout": 5.0, **more}), 4)
+        return LlmJudge(thesis, Settings(**{**wanted, "timeout": 5.0, **more}), account(PRICE), 4)
 
     return made
+
+
+def account(price: PriceSection) -> Account:
+    return Account(price, 1.0, Forgetful())
 
 
 def judge(one: LlmJudge, *texts: str) -> list[Verdict]:
@@ -55,7 +63,7 @@ def test_good_answer_is_a_verdict_for_one_call(
     assert asked["response_format"]["json_schema"]["strict"] is True
     assert item_of(asked) == TEXT
     assert server.keys == [f"Bearer {KEY}"]
-    (call,) = one.calls
+    (call,) = one.account.calls
     assert (call.tokens_in, call.tokens_cached, call.tokens_out) == (2000, 1536, 90)
     assert call.milliseconds >= 0
 
@@ -113,7 +121,7 @@ def test_prose_and_a_drifted_model_name_do_no_harm(
     server.script(says(said, model="something-else-70b"))
     one = make()
     assert judge(one)[0].relevant
-    assert one.calls[0].model == "something-else-70b"
+    assert one.account.calls[0].model == "something-else-70b"
 
 
 def test_false_quote_and_wrong_name_are_listed_and_do_not_stand(
@@ -195,7 +203,7 @@ def test_wrong_key_says_what_to_check_and_the_key_is_nowhere(
     one = make(retries=0)
     (found,) = judge(one)
     assert "OPENAI_API_KEY" in found.reason
-    assert KEY not in repr(found) + repr(one.calls)
+    assert KEY not in repr(found) + repr(one.account.calls)
 
 
 def test_items_are_asked_about_side_by_side_in_order(
@@ -228,7 +236,52 @@ def test_obedient_model_changes_no_other_verdict_and_cannot_fake_a_quote(
 
 def test_judge_without_key_or_server_says_how_to_get_one(thesis: Thesis) -> None:
     with pytest.raises(JudgeError, match="OPENAI_API_KEY"):
-        llm.make(Config(), thesis)
+        llm.make(Config(), thesis, account)
+
+
+def test_model_without_a_price_is_refused_unless_it_runs_on_a_server_of_ones_own(
+    thesis: Thesis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = JudgeSection(model="unheard-of")
+    config = Config(judge=wanted, openai_api_key=SecretStr(KEY))
+    with pytest.raises(ConfigError, match="no 'unheard-of'"):
+        llm.make(config, thesis, account)
+    own = config.model_copy(
+        update={"judge": wanted.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})}
+    )
+    assert llm.price_of(own) == llm.FREE
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert llm.price_of(config) == llm.FREE
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "base_url", "wanted"),
+    [
+        ("auto", None, "", False),
+        ("auto", KEY, "", True),
+        ("auto", None, "http://127.0.0.1:9/v1", True),
+        ("local", KEY, "", False),
+        ("llm", None, "", True),
+    ],
+)
+def test_auto_is_the_model_where_it_can_be_reached(
+    kind: Any, key: str | None, base_url: str, wanted: bool
+) -> None:
+    section = JudgeSection(kind=kind, base_url=base_url)
+    found = Config(judge=section, openai_api_key=SecretStr(key) if key else None)
+    assert llm.is_wanted(found) == wanted
+
+
+def test_question_that_would_break_the_budget_is_not_asked(
+    server: ChatServer, make: Callable[..., LlmJudge]
+) -> None:
+    one = make()
+    one.account = Account(PRICE, 0.02, Forgetful())
+    found = judge(one, *(f"{TEXT} {n}" for n in range(20)))
+    missing = [verdict.missing for verdict in found]
+    assert 0 < missing.count(Missing.UNPAID) < 20
+    assert len(server.asked) == 20 - missing.count(Missing.UNPAID)
+    assert one.account.cost <= 0.02
 
 
 def test_empty_batch_and_empty_text_ask_nothing(
