@@ -49,9 +49,9 @@ class Classifier:
         return self._account
 
     @property
-    def who(self) -> str:
+    def who(self) -> tuple[str, str, str]:
         """The judge, its model and the version of what it was told."""
-        return f"{self._judge.name} {self._judge.model} {self._judge.prompt_hash}"
+        return self._judge.name, self._judge.model, self._judge.prompt_hash
 
     def spent(self) -> str:
         """What the calls took, in a line; "" when none was made."""

@@ -227,10 +227,13 @@ def evaluate(
         list[JudgeKind] | None, typer.Option(help="Whom to grade; give it again to compare.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write a PNG chart here.")] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Weigh the evidence by what was measured.")
+    ] = False,
     as_json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """How good a judge is, against items labelled by hand; nothing is stored."""
+    """How good a judge is, against items labelled by hand; stores nothing but --calibrate."""
     from agent import charts, grading, screen
     from agent.workspace import read_settings
 
@@ -241,9 +244,21 @@ def evaluate(
         charts.judges_as_png(rows, out, title=f"{thesis.title}: judges against labels by hand")
         print(f"Wrote {out}", file=sys.stderr)
     _print_json(rows) if as_json else screen.judges(rows)
+    if calibrate:
+        _calibrate(config, graded, gold)
     screen.faults(gold, faults)
     if faults:
         raise typer.Exit(1)
+
+
+def _calibrate(config: Path, graded: Sequence[Any], gold: str) -> None:
+    from agent import recalibrating
+    from agent.workspace import writing
+
+    with writing(config) as workspace:
+        done = recalibrating.keep(workspace, graded, gold, _now())
+    change = f"{done.before:.1f} -> {done.after.score.score:.1f}"
+    print(f"Restated {done.rows} ledger rows; today's score {change}", file=sys.stderr)
 
 
 @app.command()

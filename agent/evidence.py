@@ -18,7 +18,8 @@ CONTESTED = 0.2
 class Witness:
     """One member of an event, its publisher and what the judge said of it.
 
-    Its verdict is its `own` unless it goes by another member's, as a copy does.
+    Its verdict is its `own` unless it goes by another member's, as a copy does. `confusion` is its
+    judge's, where it was measured.
     """
 
     item_number: int
@@ -32,6 +33,7 @@ class Witness:
     labels: tuple[tuple[str, str, float, int], ...]
     """(category, stance, p, severity) of every label."""
     own: bool = True
+    confusion: score.Confusion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,13 @@ def _row(category: str, voices: list[_Voice], rank: int) -> Row:
     kind = lead.witness.kind
     severity = _severity(siding)
     self_report = all(voice.witness.self_report for voice in siding)
-    strength = score.strength(stance, severity, kind=kind, self_report=self_report)
+    strength = score.strength(
+        stance,
+        severity,
+        kind=kind,
+        self_report=self_report,
+        confusion=lead.witness.confusion,
+    )
     reliability = max(voice.witness.reliability for voice in siding)
     owners = tuple(sorted(voice.witness.owner for voice in siding))
     opinion = all(voice.witness.opinion for voice in siding)

@@ -16,11 +16,12 @@ from agent.thesis import Thesis
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """One judge's figures, and what its calls took."""
+    """One judge's figures, and what its calls took; `who` is its name, model and version."""
 
     judge: str
     figures: dict[str, Any]
     spent: str
+    who: tuple[str, str, str]
 
     def as_row(self) -> dict[str, Any]:
         """As `thesis eval --json` prints it."""
@@ -52,7 +53,8 @@ def grade(
         classifier = Classifier(config, thesis, kind)
         said = [_said(answer) for answer in classifier.classify([draft for draft, _ in gold])]
         figures = evaluation.evaluate([truth for _, truth in gold], said, names)
-        graded.append(Graded(classifier.who, figures, classifier.spent()))
+        who = classifier.who
+        graded.append(Graded(" ".join(who), figures, classifier.spent(), who))
     return graded, faults
 
 

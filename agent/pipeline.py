@@ -214,18 +214,15 @@ class Pass:
         with self._database.writing() as connection:
             thesis = standing.thesis_of(connection, self._workspace.thesis, row.thesis_version)
             book = self._weigher.book(connection, row.as_of)
-            found = book.standing(thesis, row.as_of, standing.Sight.of(row.detail))
+            sight, noise = standing.Sight.of(row.detail), row.detail.get("confusion")
+            found = book.standing(thesis, row.as_of, sight, noise)
             ledger.keep_snapshot(connection, found.as_row())
 
     def snapshot(self, now: datetime, sight: standing.Sight | None = None) -> standing.Standing:
         """Keep the score as of `now`; `sight` where it is known what could not be seen then."""
-        thesis, config = self._workspace.thesis, self._workspace.config
         with self._database.writing() as connection:
             self._keep_thesis(connection, now)
-            sight = sight or standing.look(connection, config, now)
-            found = self._weigher.book(connection, now).standing(thesis, now, sight)
-            ledger.keep_snapshot(connection, found.as_row())
-        return found
+            return self._weigher.keep_score(connection, now, sight)
 
     def _waiting(self, state: ItemState, now: datetime) -> list[int]:
         with self._database.reading() as connection:

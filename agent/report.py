@@ -13,7 +13,7 @@ from agent.collecting import Trial
 from agent.errors import ThesiswatchError
 from agent.health import Health
 from agent.injection import sift
-from agent.score import LedgerRow
+from agent.score import Confusion, LedgerRow
 from agent.standing import Sight, Standing, as_ledger_row, assess, thesis_of
 from agent.thesis import Thesis
 from agent.workspace import Workspace
@@ -181,13 +181,13 @@ def source_table(workspace: Workspace, today: datetime) -> list[Answer]:
 
 def _standing(workspace: Workspace, as_of: datetime | None) -> Standing:
     """The score at `as_of`, with the thesis and the blindness of that time."""
-    rows, thesis, at, sight = _rows(workspace, as_of)
-    return assess(rows, thesis, at, sight)
+    rows, thesis, at, sight, confusion = _rows(workspace, as_of)
+    return assess(rows, thesis, at, sight, confusion)
 
 
 def _rows(
     workspace: Workspace, as_of: datetime | None
-) -> tuple[list[LedgerRow], Thesis, datetime, Sight]:
+) -> tuple[list[LedgerRow], Thesis, datetime, Sight, Confusion | None]:
     with workspace.database.reading() as connection:
         id_ = workspace.thesis.id
         last = ledger.snapshot_before(connection, id_, as_of)
@@ -198,7 +198,8 @@ def _rows(
         version = last.thesis_version if last else workspace.thesis.version
         thesis = thesis_of(connection, workspace.thesis, version)
     sight = Sight.of(last.detail) if last else Sight()
-    return [as_ledger_row(row._mapping) for row in stored], thesis, at, sight
+    confusion = last.detail.get("confusion") if last else None
+    return [as_ledger_row(row._mapping) for row in stored], thesis, at, sight, confusion
 
 
 def _log_odds(probability: float) -> float:
@@ -215,6 +216,7 @@ def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
         found.thesis,
         found.as_of,
         found.sight,
+        found.confusion,
     )
     return [
         {

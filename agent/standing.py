@@ -13,11 +13,12 @@ from agent.evidence import Row
 from agent.health import Arrival, Health
 from agent.judge import llm
 from agent.judge.gate import ASKED, Gate
-from agent.score import LedgerRow, Score
+from agent.score import Confusion, LedgerRow, Score
 from agent.thesis import Thesis
 from store import items, ledger, sources, verdicts
 
 UNCALIBRATED = "uncalibrated"
+CALIBRATED = "calibrated"
 _MATERIAL = (
     "stance",
     "severity",
@@ -81,6 +82,7 @@ class Standing:
     score: Score
     sight: Sight
     status: str
+    confusion: Confusion | None = None
 
     def as_row(self) -> dict[str, Any]:
         """As a snapshot is stored."""
@@ -105,6 +107,7 @@ class Standing:
                     "unpaid": self.sight.unpaid,
                     "candidates": self.sight.candidates,
                 },
+                "confusion": self.confusion,
                 "pillars": pillars(self),
                 "categories": {name: asdict(part) for name, part in found.categories.items()},
             },
@@ -157,9 +160,15 @@ class Book:
             if category not in categories and row["weight"]
         ]
 
-    def standing(self, thesis: Thesis, as_of: datetime, sight: Sight) -> Standing:
+    def standing(
+        self,
+        thesis: Thesis,
+        as_of: datetime,
+        sight: Sight,
+        confusion: Confusion | None = None,
+    ) -> Standing:
         """Score what stands."""
-        return assess(list(self._scored.values()), thesis, as_of, sight)
+        return assess(list(self._scored.values()), thesis, as_of, sight, confusion)
 
 
 def thesis_of(connection: Any, thesis: Thesis, version: str) -> Thesis:
@@ -168,8 +177,17 @@ def thesis_of(connection: Any, thesis: Thesis, version: str) -> Thesis:
     return theses.parse(text, path=thesis.path, version=version) if text else thesis
 
 
-def assess(rows: list[LedgerRow], thesis: Thesis, as_of: datetime, sight: Sight) -> Standing:
-    """Score `rows`; those of a category that the thesis no longer has do not count."""
+def assess(
+    rows: list[LedgerRow],
+    thesis: Thesis,
+    as_of: datetime,
+    sight: Sight,
+    confusion: Confusion | None = None,
+) -> Standing:
+    """Score `rows`; those of a category that the thesis no longer has do not count.
+
+    The band holds the judges' errors too where they were measured.
+    """
     found = score.compute(
         [row for row in rows if row.category in thesis.weights],
         as_of=as_of,
@@ -177,8 +195,10 @@ def assess(rows: list[LedgerRow], thesis: Thesis, as_of: datetime, sight: Sight)
         prior=thesis.prior,
         seed=f"{thesis.id} {as_of.date()}",
         blind=sight.hidden,
+        confusion=confusion,
     )
-    return Standing(thesis, as_of, found, sight, _status(found, sight))
+    status = _status(found, sight, confusion is not None)
+    return Standing(thesis, as_of, found, sight, status, confusion)
 
 
 def pillars(found: Standing) -> dict[str, float]:
@@ -228,9 +248,9 @@ def source_health(
     }
 
 
-def _status(found: Score, sight: Sight) -> str:
+def _status(found: Score, sight: Sight, calibrated: bool) -> str:
     """What to hold against the score, the gravest first."""
     parts = sight.concerns
     if not found.events:
         parts.append("no evidence yet")
-    return "; ".join([*parts, UNCALIBRATED])
+    return "; ".join([*parts, CALIBRATED if calibrated else UNCALIBRATED])

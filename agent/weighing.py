@@ -5,7 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from agent import evidence
+from agent import calibration, evidence, standing
+from agent.calibration import Calibrations
 from agent.events import Storylines
 from agent.standing import Book
 from agent.workspace import Workspace
@@ -23,6 +24,8 @@ class Weigher:
         self._thesis = workspace.thesis
         self._book: Book | None = None
         self._storylines: Storylines | None = None
+        with workspace.database.reading() as connection:
+            self._calibrations: Calibrations = calibration.read(connection)
 
     def book(self, connection: Any, now: datetime) -> Book:
         """The ledger as it stands at `now`."""
@@ -30,8 +33,23 @@ class Weigher:
             self._book = Book.read(connection, self._thesis)
         return self._book.until(now)
 
-    def weigh(self, connection: Any, event_ids: Sequence[str], now: datetime) -> None:
-        """Append the ledger rows that the events' members now call for."""
+    def keep_score(
+        self, connection: Any, now: datetime, sight: standing.Sight | None = None
+    ) -> standing.Standing:
+        """Keep the score as of `now`; `sight` where it is known what could not be seen then."""
+        sight = sight or standing.look(connection, self._workspace.config, now)
+        book = self.book(connection, now)
+        found = book.standing(self._thesis, now, sight, self._calibrations.pooled)
+        ledger.keep_snapshot(connection, found.as_row())
+        return found
+
+    def weigh(
+        self, connection: Any, event_ids: Sequence[str], now: datetime, cause: str = ""
+    ) -> None:
+        """Append the ledger rows that the events' members now call for.
+
+        `cause` says why where it is not what the members say.
+        """
         relevant = verdicts.relevant_events(connection, event_ids)
         members = verdicts.of_events(connection, relevant)
         book = self.book(connection, now)
@@ -40,6 +58,7 @@ class Weigher:
         for event in sorted(opened.values(), key=lambda event: (event.opened_at, event.id)):
             said = [one for one in members if one.event_id == event.id]
             rows = self._restated(connection, book, event, said, now)
+            rows = [{**row, "cause": cause} for row in rows] if cause else rows
             ledger.append(connection, rows)
             book.take(rows)
         self._book = book
@@ -90,6 +109,7 @@ class Weigher:
             kind=said.kind,
             occurred_at=min(said.published_at, said.first_seen_at),
             own=said.same_as is None,
+            confusion=self._calibrations.of(said.judge, said.model),
             labels=tuple(
                 (label["category"], label["stance"], label["p"], label["severity"])
                 for label in said.labels

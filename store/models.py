@@ -200,6 +200,22 @@ class Call(SQLModel, table=True):
     hits: int = 0
 
 
+class Calibration(SQLModel, table=True):
+    """How a judge's stances fell out against labels by hand; `confusion` is [true][said].
+
+    The newest of a judge and model counts.
+    """
+
+    __tablename__ = "calibration"
+    id: int | None = Field(default=None, primary_key=True)
+    judge: str
+    model: str
+    prompt_hash: str
+    gold: str
+    confusion: list[list[int]] = Field(sa_type=JSON)
+    measured_at: datetime = Field(sa_type=Utc)
+
+
 class Evidence(SQLModel, table=True):
     """A ledger row: one event on one category. Append-only; the latest row of a pair counts.
 

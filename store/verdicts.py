@@ -39,6 +39,8 @@ def of_events(connection: Connection, event_ids: Sequence[str]) -> list[Any]:
             _VERDICT.c.relevant,
             _VERDICT.c.labels,
             _VERDICT.c.same_as,
+            _VERDICT.c.judge,
+            _VERDICT.c.model,
         )
         .join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
         .where(_ITEM.c.event_id.in_(WANTED))
@@ -120,3 +122,10 @@ def unasked(
     counts = {row[0]: int(row[1]) for row in connection.execute(query)}
     late = int(connection.execute(waiting).scalar_one())
     return late, counts.get(unpaid, 0), late + sum(counts.values())
+
+
+def every_event(connection: Connection) -> list[str]:
+    """Every event with a member that was judged relevant."""
+    query = select(_ITEM.c.event_id).join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+    query = query.where(_VERDICT.c.relevant, _ITEM.c.event_id.is_not(None)).distinct()
+    return sorted(connection.execute(query).scalars())
