@@ -366,6 +366,37 @@ def show(
 
 
 @app.command()
+def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Confirm or correct verdicts, a key for each, the weightiest and the undecided first."""
+    from dataclasses import asdict
+
+    import click
+
+    from agent import review_page, reviewing
+    from agent.workspace import reading, writing
+
+    with reading(config) as workspace:
+        cases = reviewing.queue(workspace, limit)
+        names = {category.id: category.name for category in workspace.thesis.categories}
+    if as_json:
+        _print_json([asdict(case) for case in cases])
+        return
+    if not cases:
+        print("There is nothing to review.")
+        return
+
+    def decide(decision: reviewing.Decision) -> reviewing.Outcome:
+        with writing(config) as opened:
+            return reviewing.decide(opened, decision, _now())
+
+    done = review_page.run(cases, names, decide, click.getchar, typer.prompt)
+    print(
+        f"{done.accepted} accepted, {done.changed} changed, {done.rejected} rejected, "
+        f"{done.skipped} skipped; {done.rows} ledger rows restated"
+    )
+
+
+@app.command()
 def kpis(
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Periods of each to show.")

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from agent import spending
+from agent.calibration import PERSON
 from agent.days import end_of
 from agent.embed import Vectors
 from agent.injection import sift
@@ -25,6 +26,8 @@ from store import items, verdicts
 
 Group = tuple[str, str]
 """An event and a kind of document."""
+Who = tuple[str, str, str]
+"""A judge, its model and its prompt's version."""
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class _Case:
     local: Verdict
     gate: Gate | None = None
     said: Verdict | None = None
+    by: Who | None = None
     same_as: int | None = None
     waits: str = ""
 
@@ -60,6 +64,11 @@ class Judging:
         self._config = workspace.config.judge
         self._ask_at = ask_at
         self.asks = ask_at is not None and llm.is_wanted(workspace.config)
+
+    @cached_property
+    def _corrected(self) -> bool:
+        with self._workspace.database.reading() as connection:
+            return verdicts.any_of(connection, PERSON)
 
     @cached_property
     def model(self) -> llm.LlmJudge | None:
@@ -79,45 +88,51 @@ class Judging:
         given = [Judgeable(item.id, text_of(item)) for item in waiting]
         said = local.judge(given, vectors)
         cases = [_Case(*three) for three in zip(waiting, given, said, strict=True)]
-        if self.model is not None:
-            self._ask(self.model, cases)
+        if self.model is not None or self._corrected:
+            self._hear_others(cases)
         row = partial(_row, version=self._workspace.thesis.version, now=now)
         done = [case for case in cases if not case.waits]
-        rows = [row(local, case, case.local) for case in done]
-        rows += [row(self.model, case, case.said) for case in done if self.model and case.said]
+        rows = [row(_who(local), case, case.local) for case in done]
+        rows += [row(case.by, case, case.said) for case in done if case.by and case.said]
         return Judged(rows, {case.item.number: case.waits for case in cases if case.waits})
 
-    def _ask(self, judge: llm.LlmJudge, cases: Sequence[_Case]) -> None:
-        """Ask about the first candidate of each group, about the next where it will not say."""
-        for case in cases:
-            case.gate = gate.decide(
-                case.item.id,
-                case.local.p_relevant,
-                threshold=self._config.gate,
-                sample=self._config.sample,
-            )
+    def _hear_others(self, cases: Sequence[_Case]) -> None:
+        """What a person or a language model said of each one's event, or says now."""
         groups: defaultdict[Group, list[_Case]] = defaultdict(list)
         with self._workspace.database.reading() as connection:
             events = items.events_of(connection, [case.item.number for case in cases])
         for case in cases:
             groups[events[case.item.number], case.item.kind].append(case)
         for group, leader in self._leaders(groups).items():
-            _follow(groups.pop(group), leader.item_number, leader.item_id, _stored(leader))
-        while asked := [(group, n) for group in groups.values() for n in _first_candidate(group)]:
+            by = (leader.judge, leader.model, leader.prompt_hash)
+            _follow(groups.pop(group), leader.item_number, leader.item_id, _stored(leader), by)
+        if self.model is not None:
+            self._ask(self.model, list(groups.values()))
+
+    def _ask(self, judge: llm.LlmJudge, groups: Sequence[list[_Case]]) -> None:
+        """Ask about the first candidate of each group, about the next where it will not say."""
+        for case in (case for group in groups for case in group):
+            case.gate = gate.decide(
+                case.item.id,
+                case.local.p_relevant,
+                threshold=self._config.gate,
+                sample=self._config.sample,
+            )
+        while asked := [(group, n) for group in groups for n in _first_candidate(group)]:
             said = judge.judge([group[n].given for group, n in asked])
             for (cases_of_one, n), verdict in zip(asked, said, strict=True):
-                self._take(cases_of_one, n, verdict)
+                self._take(cases_of_one, n, verdict, _who(judge))
 
     def _leaders(self, groups: Iterable[Group]) -> dict[Group, Any]:
         """The verdict that each group's members go by, where there is one already."""
         wanted, version = set(groups), self._workspace.thesis.version
         events = sorted({event for event, _ in wanted})
         with self._workspace.database.reading() as connection:
-            found = verdicts.leading(connection, events, llm.LlmJudge.name, version)
+            found = verdicts.leading(connection, events, (PERSON, llm.LlmJudge.name), version)
         by_group = {(row.event_id, row.kind): row for row in reversed(found)}
         return {group: row for group, row in by_group.items() if group in wanted}
 
-    def _take(self, group: list[_Case], n: int, verdict: Verdict) -> None:
+    def _take(self, group: list[_Case], n: int, verdict: Verdict, by: Who) -> None:
         """What one answer means for the rest of its group."""
         case, rest = group[n], group[n + 1 :]
         if verdict.waiting:
@@ -129,9 +144,9 @@ class Judging:
                 one.gate = Gate.UNPAID if verdict.missing is Missing.UNPAID else None
             group.clear()
         else:
-            case.said = _agreed(verdict, case)
+            case.said, case.by = _agreed(verdict, case), by
             if not verdict.abstained:
-                _follow(rest, case.item.number, case.item.id, case.said)
+                _follow(rest, case.item.number, case.item.id, case.said, by)
                 group.clear()
 
 
@@ -139,7 +154,11 @@ def _first_candidate(group: Sequence[_Case]) -> list[int]:
     return [n for n, case in enumerate(group) if case.is_candidate][:1]
 
 
-def _follow(group: Iterable[_Case], number: int, id_: str, verdict: Verdict) -> None:
+def _who(judge: Judge) -> Who:
+    return judge.name, judge.model, judge.prompt_hash
+
+
+def _follow(group: Iterable[_Case], number: int, id_: str, verdict: Verdict, by: Who) -> None:
     """Members of an event go by the verdict on one of them; its quotes stand in that one's text."""
     labels = tuple(replace(label, quote=None, quote_at=None) for label in verdict.labels)
     for case in group:
@@ -147,7 +166,7 @@ def _follow(group: Iterable[_Case], number: int, id_: str, verdict: Verdict) -> 
         case.said = replace(
             verdict, id=case.item.id, labels=labels, reason=reason, input_hash=case.local.input_hash
         )
-        case.same_as = number
+        case.same_as, case.by = number, by
 
 
 def _agreed(verdict: Verdict, case: _Case) -> Verdict:
@@ -192,13 +211,14 @@ def _label(row: Mapping[str, Any]) -> Label:
 
 
 def _row(
-    judge: Judge, case: _Case, verdict: Verdict, *, version: str, now: datetime | None
+    who: Who, case: _Case, verdict: Verdict, *, version: str, now: datetime | None
 ) -> dict[str, Any]:
-    by_model = verdict is case.said
+    others = verdict is case.said
+    judge, model, prompt_hash = who
     return {
-        "judge": judge.name,
-        "model": judge.model,
-        "prompt_hash": judge.prompt_hash,
+        "judge": judge,
+        "model": model,
+        "prompt_hash": prompt_hash,
         "thesis_version": version,
         "recorded_at": now or end_of(case.item.first_seen_at.date()),
         "item_number": case.item.number,
@@ -210,7 +230,7 @@ def _row(
         "labels": [label.as_row() for label in verdict.labels],
         "happening": verdict.event,
         "known": verdict.known,
-        "gate": "" if by_model or case.gate is None else str(case.gate),
-        "same_as": case.same_as if by_model else None,
-        "hindsight": by_model and now is None,
+        "gate": "" if others or case.gate is None else str(case.gate),
+        "same_as": case.same_as if others else None,
+        "hindsight": others and now is None,
     }

@@ -22,7 +22,7 @@ FEWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Recalibration:
-    """How many ledger rows were restated, and what the score at that moment was before and after."""
+    """How many ledger rows were restated, and the score before and after, both of now."""
 
     rows: int
     before: float

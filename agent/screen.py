@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -168,19 +168,9 @@ def shown(answer: dict[str, Any]) -> None:
         for passage in item["not_judged"]:
             out.print(f"[yellow]speaks to a machine, not judged: {safe(passage)}[/yellow]")
         out.print(f"state {item['state']} {safe(item['state_reason'])}".rstrip())
-    for verdict in answer["verdicts"]:
-        held = (
-            "abstained"
-            if verdict["abstained"]
-            else "relevant"
-            if verdict["relevant"]
-            else "not relevant"
-        )
-        judge = f"{verdict['judge']} ({verdict['prompt_hash']})"
-        late = ", with hindsight" if verdict["hindsight"] else ""
-        out.print(f"{judge}{late}: {held}, {safe(verdict['reason'])}")
-        for label in verdict["labels"]:
-            out.print("  " + _label(label))
+    for one in answer["verdicts"]:
+        for line in verdict(one):
+            out.print(line)
     if event := answer["event"]:
         out.print(f"\nevent {event['id']}, opened {event['opened']}")
         table = _table("seen", "publisher", "title", "why it is in this event")
@@ -189,6 +179,16 @@ def shown(answer: dict[str, Any]) -> None:
                 one["first_seen"][:16], safe(one["publisher"]), safe(one["title"]), safe(one["why"])
             )
         out.print(table)
+
+
+def verdict(row: Mapping[str, Any]) -> Iterator[str]:
+    """A verdict in a line, and a line for each of its labels."""
+    held = "relevant" if row["relevant"] else "not relevant"
+    late = ", with hindsight" if row["hindsight"] else ""
+    said = "abstained" if row["abstained"] else held
+    yield f"{row['judge']} ({row['prompt_hash']}){late}: {said}, {safe(row['reason'])}"
+    for label in row["labels"]:
+        yield "  " + _label(label)
 
 
 def _label(label: dict[str, Any]) -> str:

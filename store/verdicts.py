@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, case, exists, func, select
 
 from store import bulk
 from store.bulk import WANTED, wanted
@@ -66,19 +66,21 @@ def relevant_events(connection: Connection, event_ids: Sequence[str]) -> list[st
 
 
 def leading(
-    connection: Connection, event_ids: Sequence[str], judge: str, version: str
+    connection: Connection, event_ids: Sequence[str], judges: Sequence[str], version: str
 ) -> list[Any]:
-    """Verdicts of `judge` by this thesis version that an event's later copies may go by.
+    """Verdicts of `judges` by this thesis version that an event's later copies may go by.
 
-    Each beside its item's id, event and kind, in the order the items were seen.
+    Each beside its item's id, event and kind; those of the first of `judges` first, the newest of
+    a judge on an item only, in the order the items were seen.
     """
+    rank = case({name: n for n, name in enumerate(judges)}, value=_VERDICT.c.judge)
     query = (
         select(_VERDICT, _ITEM.c.id.label("item_id"), _ITEM.c.event_id, _ITEM.c.kind)
         .join(_ITEM, _ITEM.c.number == _VERDICT.c.item_number)
         .where(_ITEM.c.event_id.in_(WANTED))
-        .where(_VERDICT.c.judge == judge, _VERDICT.c.thesis_version == version)
+        .where(_VERDICT.c.judge.in_(judges), _VERDICT.c.thesis_version == version)
         .where(_VERDICT.c.same_as.is_(None), _VERDICT.c.abstained.is_(False))
-        .order_by(_ITEM.c.first_seen_at, _ITEM.c.id)
+        .order_by(rank, _ITEM.c.first_seen_at, _ITEM.c.id, _VERDICT.c.id.desc())
     )
     return list(connection.execute(query, wanted(event_ids)))
 
@@ -129,3 +131,27 @@ def every_event(connection: Connection) -> list[str]:
     query = select(_ITEM.c.event_id).join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
     query = query.where(_VERDICT.c.relevant, _ITEM.c.event_id.is_not(None)).distinct()
     return sorted(connection.execute(query).scalars())
+
+
+def any_of(connection: Connection, judge: str) -> bool:
+    """Whether `judge` ever said anything."""
+    return bool(connection.execute(select(exists().where(_VERDICT.c.judge == judge))).scalar())
+
+
+def events_judged_by(connection: Connection, judge: str) -> set[str]:
+    """Events with a member that `judge` judged."""
+    query = select(_ITEM.c.event_id).join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+    return set(connection.execute(query.where(_VERDICT.c.judge == judge).distinct()).scalars())
+
+
+def abstentions(connection: Connection, limit: int) -> list[str]:
+    """Ids of the newest items on which the last verdict is an abstention."""
+    newest = select(func.max(_VERDICT.c.id)).group_by(_VERDICT.c.item_number)
+    query = (
+        select(_ITEM.c.id)
+        .join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+        .where(_VERDICT.c.id.in_(newest), _VERDICT.c.abstained)
+        .order_by(_ITEM.c.first_seen_at.desc(), _ITEM.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
