@@ -4,7 +4,7 @@ An item's primary label is its first one. Figures that need a label of both side
 relevant items of the gold set that the judge gave one; `unlabelled` says how many it gave none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -189,3 +189,21 @@ def _stance(both: Sequence[tuple[Truth, Said]]) -> dict[str, Any]:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
+
+
+def agreement(pairs: Iterable[tuple[Said, Said]]) -> dict[str, Any]:
+    """How far one judge says what another says: on relevance, and by the other's category.
+
+    A category's rate is over the items that the other one puts there: the same category first.
+    """
+    held = list(pairs)
+    by_category: dict[str, list[bool]] = {}
+    for one, other in held:
+        if other.relevant and other.category:
+            by_category.setdefault(other.category, []).append(one.category == other.category)
+    return {
+        "relevance": wilson(sum(one.relevant == other.relevant for one, other in held), len(held)),
+        "by_category": {
+            name: wilson(sum(same), len(same)) for name, same in sorted(by_category.items())
+        },
+    }

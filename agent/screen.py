@@ -262,6 +262,14 @@ def _spending(judge: dict[str, Any]) -> Iterator[str]:
         f"{recall['high']:.0%}, {recall['of']} sampled)"
     )
     yield f"gate: {counts or 'nothing yet'}; {keeps}"
+    same = judge["agreement"]
+    if same["relevance"]["of"]:
+        fronts = ", ".join(
+            f"{safe(name)} {rate['value']:.0%} of {rate['of']}"
+            for name, rate in same["by_category"].items()
+        )
+        whole = f"{same['relevance']['value']:.0%} of {same['relevance']['of']}"
+        yield f"the local judge agrees with the model: relevance {whole}; {fronts}"
 
 
 def sources(rows: Sequence[dict[str, Any]]) -> None:

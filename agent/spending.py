@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.config import Config, PriceSection
 from agent.days import start_of_month
+from agent.evaluation import Said, agreement
 from agent.judge import gate, llm
 from agent.judge.account import Account, Question
 from agent.judge.endpoint import Call, Outcome
@@ -118,4 +119,18 @@ def overview(connection: Any, config: Config, now: datetime) -> dict[str, Any]:
         "cost_per_scored_event": ever.cost / events if events else None,
         "gate": {name: counts[0] for name, counts in tallies.items()},
         "gate_recall": None if recalled is None else asdict(recalled),
+        "agreement": _agreement(connection),
     }
+
+
+def _agreement(connection: Any) -> dict[str, Any]:
+    """How far the local judge says what the model says, of items that both judged."""
+    rows = verdicts.side_by_side(connection, "local", llm.LlmJudge.name)
+    found = agreement((_said(*row[:2]), _said(*row[2:])) for row in rows)
+    by_category = {name: asdict(rate) for name, rate in found["by_category"].items()}
+    return {"relevance": asdict(found["relevance"]), "by_category": by_category}
+
+
+def _said(relevant: bool, labels: list[dict[str, Any]]) -> Said:
+    first = next((label for label in labels if not label.get("fault")), None)
+    return Said(relevant, 0.0, False, first["category"] if first else "")

@@ -57,15 +57,19 @@ class Workspace:
 
     @cached_property
     def judge(self) -> "Judge":
-        """The local judge, fitted or read from the cache; it reads every item."""
+        """The local judge, fitted or read from the cache, with what it learned on the job."""
+        from agent import learning
         from agent.judge import local
 
+        with self.database.reading() as connection:
+            learned = learning.learned(connection, self.thesis.weights)
         return local.make(
             self.thesis,
             self.embedder,
             self.database.folder / CACHE,
             threshold=self.config.judge.threshold,
             margin=self.config.judge.margin,
+            learned=learned,
         )
 
     @cached_property

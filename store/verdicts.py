@@ -155,3 +155,44 @@ def abstentions(connection: Connection, limit: int) -> list[str]:
         .limit(limit)
     )
     return list(connection.execute(query).scalars())
+
+
+def taught(connection: Connection, judge: str) -> list[Any]:
+    """What `judge` decided on items it judged itself: the last verdict on each, with its text.
+
+    In the order they were recorded.
+    """
+    newest = (
+        select(func.max(_VERDICT.c.id))
+        .where(_VERDICT.c.judge == judge, _VERDICT.c.same_as.is_(None))
+        .where(_VERDICT.c.abstained.is_(False))
+        .group_by(_VERDICT.c.item_number)
+    )
+    query = (
+        select(
+            _ITEM.c.number,
+            _ITEM.c.title,
+            _ITEM.c.summary,
+            _ITEM.c.text,
+            _VERDICT.c.relevant,
+            _VERDICT.c.labels,
+        )
+        .join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+        .where(_VERDICT.c.id.in_(newest))
+        .order_by(_VERDICT.c.id)
+    )
+    return list(connection.execute(query))
+
+
+def side_by_side(connection: Connection, one: str, other: str) -> list[tuple[Any, ...]]:
+    """(relevant, labels, relevant, labels) of items that two judges judged themselves."""
+    second = _VERDICT.alias()
+    query = (
+        select(_VERDICT.c.relevant, _VERDICT.c.labels, second.c.relevant, second.c.labels)
+        .join(second, second.c.item_number == _VERDICT.c.item_number)
+        .where(_VERDICT.c.judge == one, second.c.judge == other)
+        .where(_VERDICT.c.same_as.is_(None), second.c.same_as.is_(None))
+        .where(_VERDICT.c.abstained.is_(False), second.c.abstained.is_(False))
+        .order_by(_VERDICT.c.id, second.c.id)
+    )
+    return [tuple(row) for row in connection.execute(query)]

@@ -134,13 +134,20 @@ class LocalJudge:
 
 
 def make(
-    thesis: Thesis, embedder: Any, cache: Path, *, threshold: float, margin: float
+    thesis: Thesis,
+    embedder: Any,
+    cache: Path,
+    *,
+    threshold: float,
+    margin: float,
+    learned: Sequence[Exemplar] = (),
 ) -> LocalJudge:
     """The local judge of `thesis`, fitted now or read from `cache` (a folder).
 
-    Raises ThesisFileError when the exemplars cannot teach it, JudgeError when fitting fails.
+    It learns from the thesis' exemplars and from the lines that were `learned` since. Raises
+    ThesisFileError when the exemplars cannot teach it, JudgeError when fitting fails.
     """
-    lines = exemplars.load(thesis)
+    lines = [*exemplars.load(thesis), *learned]
     names = [category.id for category in thesis.categories]
     known = json.dumps([names, *(entity.model_dump() for entity in thesis.entities)])
     key = f"{METHOD} {embedder.name} {exemplars.digest(lines)} {known}"
@@ -173,7 +180,8 @@ def fit(
     dense = np.column_stack([EMBEDDING_WEIGHT * embedder.embed(texts), np.ones(len(texts))])
     truth = np.array([1.0 if line.marks else -1.0 for line in lines])
     table = scipy.sparse.hstack([words, scipy.sparse.csr_matrix(dense)]).tocsr()
-    relevance = _fit_relevance(table, truth)
+    weights = _weights(lines)
+    relevance = _fit_relevance(table, truth, weights)
     named = words[:, len(vocabulary.words) :].getnnz(axis=1) > 0
     slope, offset = _calibrate(table, truth, named, _halves(texts))
     marked = np.flatnonzero(truth > 0)
@@ -181,9 +189,15 @@ def fit(
     kernel = _kernel(words.astype(np.float32), dense.astype(np.float32))
     categories, severity = _fit_categories(kernel, lines, thesis)
     shares = np.column_stack([categories, _fit_stances(kernel, lines, thesis), severity])
-    weights = np.column_stack([relevance, np.vstack([words.T @ shares, dense.T @ shares])])
-    embedding = EMBEDDING_WEIGHT * weights[rows.width : -1]
-    return Fit(weights[: rows.width], embedding, weights[-1], slope, offset), vocabulary
+    found = np.column_stack([relevance, np.vstack([words.T @ shares, dense.T @ shares])])
+    embedding = EMBEDDING_WEIGHT * found[rows.width : -1]
+    return Fit(found[: rows.width], embedding, found[-1], slope, offset), vocabulary
+
+
+def _weights(lines: Sequence[Exemplar]) -> Any:
+    """What each line weighs, or None where all weigh the same."""
+    found = np.array([line.weight for line in lines])
+    return None if (found == 1).all() else found.astype(np.float32)
 
 
 def _kernel(words: Any, dense: Any) -> Any:
@@ -191,12 +205,12 @@ def _kernel(words: Any, dense: Any) -> Any:
     return (words @ words.T).toarray() + dense @ dense.T
 
 
-def _fit_relevance(table: Any, truth: Matrix) -> Matrix:
+def _fit_relevance(table: Any, truth: Matrix, weights: Any = None) -> Matrix:
     """Ridge weights of (words, dense): there are too many lines for a kernel."""
     from sklearn.linear_model import Ridge
 
     ridge = Ridge(alpha=PENALTY, solver="sparse_cg", tol=NEAR_ENOUGH, fit_intercept=False)
-    return np.asarray(ridge.fit(table, truth).coef_, dtype=np.float64)
+    return np.asarray(ridge.fit(table, truth, weights).coef_, dtype=np.float64)
 
 
 def _solve(kernel: Any, targets: Any, penalty: float, weight: Any = None) -> Matrix:
@@ -224,7 +238,7 @@ def _fit_categories(
                 f"no exemplar bears on the category {category!r}",
                 "Write some in exemplars/*.jsonl beside the thesis file",
             )
-    shares = _solve(kernel, targets, PENALTY)
+    shares = _solve(kernel, targets, PENALTY, _weights(lines))
     return shares[:, :-1], shares[:, -1:]
 
 
@@ -240,7 +254,7 @@ def _fit_stances(kernel: Any, lines: Sequence[Exemplar], thesis: Thesis) -> Matr
     code = np.array([codes[mark.category] for _, mark in marks])
     said = np.array([STANCES.index(mark.stance) for _, mark in marks])
     taught = np.bincount(said, minlength=len(STANCES)) / len(said)
-    weight = taught[said] ** -EVENING
+    weight = taught[said] ** -EVENING * np.array([lines[i].weight for i, _ in marks])
     same = np.where(code[:, None] == code, np.float32(1 + OWN_STANCE), np.float32(1))
     block = kernel[np.ix_(line, line)] * same
     solved = _solve(
