@@ -167,9 +167,32 @@ def replay(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
-def backfill(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
+def backfill(
+    file: Lines,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask in a batch, at half price, within a day.")
+    ] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
     """A replay in which the language model is asked, with hindsight; its verdicts say so."""
-    _replay(file, config, asking=True)
+    if not batch:
+        _replay(file, config, asking=True)
+        return
+    from agent import backfill as backfills
+    from agent import screen
+    from agent.sources import files
+    from agent.workspace import writing
+
+    fetched = files.fetch(file, file)
+    with (
+        writing(config) as workspace,
+        screen.progress("replay", 2 * len(fetched.drafts), "judge", "replay") as progress,
+    ):
+        done = backfills.run(workspace, fetched, file, _now(), progress)
+    for line in done.lines:
+        print(line)
+    _replayed(done.replay)
+    _exit_on_faults(file, done.replay.intake)
 
 
 def _replay(file: str, config: Path, *, asking: bool) -> None:
@@ -186,12 +209,16 @@ def _replay(file: str, config: Path, *, asking: bool) -> None:
         done = replays.replay(
             workspace, fetched, file, progress, today=now, ask_at=now if asking else None
         )
+    _replayed(done)
+    _exit_on_faults(file, done.intake)
+
+
+def _replayed(done: Any) -> None:
     print(f"{_counted(done.intake)}; {done.days} days")
     if done.standing:
         print(_ended(done.standing))
     if done.spent:
         print(done.spent)
-    _exit_on_faults(file, done.intake)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from agent.embed import Vectors
 from agent.injection import sift
 from agent.intake import text_of
 from agent.judge import Judge, Judgeable, Label, Verdict, gate, llm
+from agent.judge.account import Later
 from agent.judge.gate import Gate
 from agent.judge.verdict import Missing
 from agent.workspace import Workspace
@@ -57,12 +58,18 @@ class _Case:
 
 
 class Judging:
-    """Judges chunks of grouped items; at `ask_at` a model may be asked, with None nobody is."""
+    """Judges chunks of grouped items; at `ask_at` a model may be asked, with None nobody is.
 
-    def __init__(self, workspace: Workspace, ask_at: datetime | None) -> None:
+    With `later` questions are put there for a batch, and their items wait.
+    """
+
+    def __init__(
+        self, workspace: Workspace, ask_at: datetime | None, later: Later | None = None
+    ) -> None:
         self._workspace = workspace
         self._config = workspace.config.judge
         self._ask_at = ask_at
+        self._later = later
         self.asks = ask_at is not None and llm.is_wanted(workspace.config)
 
     @cached_property
@@ -76,7 +83,7 @@ class Judging:
         config, database = self._workspace.config, self._workspace.database
         if not llm.is_wanted(config):
             return None
-        opened = partial(spending.open_account, database, config, self._ask_at)
+        opened = partial(spending.open_account, database, config, self._ask_at, self._later)
         return llm.make(config, self._workspace.thesis, opened)
 
     def judge(self, waiting: Sequence[Any], vectors: Vectors, now: datetime | None) -> Judged:

@@ -32,6 +32,7 @@ from agent.errors import SourceError, TextRefused
 from agent.grouping import Grouper
 from agent.indexing import Indexer
 from agent.intake import Intake, text_of
+from agent.judge.account import Later
 from agent.judging import Judging
 from agent.progress import Progress, silent
 from agent.weighing import Weigher
@@ -76,6 +77,7 @@ class Pass:
     """The stages after collecting, with what they keep in memory between chunks.
 
     A language model may be asked at `ask_at`; without it only what was answered before counts.
+    With `later` its questions are put there for a batch. `resumed` counts items that waited.
     Leaving it finishes the index; StoreError from there means that SQL is complete and the
     index is behind.
     """
@@ -86,13 +88,15 @@ class Pass:
         progress: Progress = silent,
         *,
         ask_at: datetime | None = None,
+        later: Later | None = None,
     ) -> None:
         self._workspace = workspace
         self._database = workspace.database
         self._progress = progress
         self._grouper = Grouper(workspace)
-        self._judging = Judging(workspace, ask_at)
+        self._judging = Judging(workspace, ask_at, later)
         self._recalling = self._judging if ask_at is None else Judging(workspace, None)
+        self.resumed = 0
         self._weigher = Weigher(workspace)
         self._indexer = Indexer(workspace)
         self._rows: dict[int, Any] = {}
@@ -143,7 +147,7 @@ class Pass:
         judging = self._judging if asking else self._recalling
         if judging.asks:
             with self._database.writing() as connection:
-                items.resume(connection)
+                self.resumed += items.resume(connection)
         judge = partial(self._judge, judging=judging, now=None if day_by_day else until)
         self._run("embed", ItemState.FETCHED, self._embed, until)
         self._run("group", ItemState.EMBEDDED, self._group, until)

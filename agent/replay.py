@@ -14,6 +14,7 @@ from itertools import groupby
 from agent.days import end_of
 from agent.errors import SourceError
 from agent.intake import Intake, take
+from agent.judge.account import Later
 from agent.pipeline import Pass
 from agent.progress import Progress, silent
 from agent.sources import Draft, Fault, Fetched
@@ -44,10 +45,12 @@ def replay(
     *,
     today: datetime | None = None,
     ask_at: datetime | None = None,
+    later: Later | None = None,
 ) -> Replay:
     """Run every day of `fetched`, oldest first, and score again the kept days in between and after.
 
-    A language model may be asked at `ask_at`; without it only what it said before counts.
+    A language model may be asked at `ask_at`; without it only what it said before counts. With
+    `later` its questions are put there for a batch.
     Items first seen after `today` are faults: the last score would lie in the future for good.
     Raises SourceError when there are items and none has a date: then there is no day to set the
     clock to, and an item kept now would for ever look as if it had been first seen now.
@@ -65,7 +68,7 @@ def replay(
     if not days:
         return Replay(Intake(faults=fetched.faults), 0, None, "")
     intake, faults, standing = Intake(), fetched.faults, None
-    with Pass(workspace, progress, ask_at=ask_at) as one:
+    with Pass(workspace, progress, ask_at=ask_at, later=later) as one:
         one.finish_replay()
         one.begin(days[0][0], days[-1][0])
         for stretch in _stretches(days):
@@ -73,9 +76,10 @@ def replay(
             faults = ()
             one.prepare(end_of(stretch[-1][0]), day_by_day=True)
             for day, drafts in stretch:
-                standing = one.close_day(day, restating=_changed(intake))
+                changed = _changed(intake) or one.resumed > 0
+                standing = one.close_day(day, restating=changed)
                 progress("replay", len(drafts))
-        one.end(restating=_changed(intake))
+        one.end(restating=_changed(intake) or one.resumed > 0)
         spent = one.spent
     return Replay(intake, len(days), standing, spent)
 

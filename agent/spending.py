@@ -11,10 +11,10 @@ from agent.config import Config, PriceSection
 from agent.days import start_of_month
 from agent.evaluation import Said, agreement
 from agent.judge import gate, llm
-from agent.judge.account import Account, Question
+from agent.judge.account import Account, Later, Question
 from agent.judge.endpoint import Call, Outcome
 from agent.judge.gate import Tally
-from store import calls, verdicts
+from store import batches, calls, verdicts
 from store.database import Database
 
 PURPOSE = "judge"
@@ -28,11 +28,12 @@ class StoredCalls:
         self._now = now
 
     def recall(self, key: str) -> Call | None:
-        """The stored answer, counted as a hit."""
+        """The stored answer, counted as a hit, or word that it is in a batch."""
         with self._database.reading() as connection:
             row = calls.recall(connection, key)
-        if row is None:
-            return None
+            if row is None:
+                is_asked = batches.holds(connection, key)
+                return Call(Outcome.BATCHED, detail="its batch is under way") if is_asked else None
         with self._database.writing() as connection:
             calls.hit(connection, row.id)
         return Call(
@@ -81,11 +82,18 @@ def as_row(question: Question, call: Call, now: datetime, batch: str = "") -> di
 
 
 def open_account(
-    database: Database, config: Config, now: datetime | None, price: PriceSection
+    database: Database,
+    config: Config,
+    now: datetime | None,
+    later: Later | None,
+    price: PriceSection,
 ) -> Account:
-    """The account of a run at `now`; with None it asks nobody and knows what was answered."""
+    """The account of a run at `now`; with None it asks nobody and knows what was answered.
+
+    With `later` questions are put there for a batch.
+    """
     left = None if now is None else min(config.judge.run_budget, month_left(database, config, now))
-    return Account(price, left, StoredCalls(database, now))
+    return Account(price, left, StoredCalls(database, now), later)
 
 
 def month_left(database: Database, config: Config, now: datetime) -> float:

@@ -117,10 +117,10 @@ def defer(connection: Connection, reasons: Mapping[int, str]) -> None:
         connection.execute(kept, rows)
 
 
-def resume(connection: Connection) -> None:
-    """Put the items that wait for a judge back before it."""
+def resume(connection: Connection) -> int:
+    """Put the items that wait for a judge back before it; returns how many."""
     query = update(_ITEM).where(_ITEM.c.state == ItemState.DEFERRED)
-    connection.execute(query.values(state=ItemState.GROUPED, state_reason=""))
+    return connection.execute(query.values(state=ItemState.GROUPED, state_reason="")).rowcount
 
 
 def quarantine(connection: Connection, number: int, reason: str) -> None:

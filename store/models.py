@@ -200,6 +200,29 @@ class Call(SQLModel, table=True):
     hits: int = 0
 
 
+class Batch(SQLModel, table=True):
+    """Questions handed over together; `provider_id` is "" until the other side has taken them.
+
+    `mark` is our own name for it, by which it is found again when the reply was lost.
+    """
+
+    __tablename__ = "batch"
+    mark: str = Field(primary_key=True)
+    provider_id: str
+    submitted_at: datetime = Field(sa_type=Utc)
+
+
+class BatchRequest(SQLModel, table=True):
+    """A question in a batch, until its answer is a call; what it asks is not asked elsewhere."""
+
+    __tablename__ = "batch_request"
+    key: str = Field(primary_key=True)
+    mark: str = Field(foreign_key="batch.mark", index=True)
+    input_hash: str
+    prompt_hash: str
+    model: str
+
+
 class Calibration(SQLModel, table=True):
     """How a judge's stances fell out against labels by hand; `confusion` is [true][said].
 

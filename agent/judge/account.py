@@ -9,9 +9,12 @@ from typing import Protocol
 
 from agent.config import PriceSection
 from agent.judge.endpoint import ANSWER_TOKENS, Call, Outcome
+from agent.judge.prompt import Message
 
 PER = 1_000_000
 """Prices are for this many tokens."""
+BATCH_DISCOUNT = 0.5
+"""What a call in a batch costs of one that is answered at once."""
 _INPUT = ("tokens_in", "tokens_cached")
 
 
@@ -28,6 +31,10 @@ class Question:
         """The same for the same question, and for no other."""
         parts = f"{self.input_hash} {self.prompt_hash} {self.model}"
         return hashlib.sha256(parts.encode()).hexdigest()[:24]
+
+
+Later = dict[Question, list[Message]]
+"""Questions for a batch, each with what to send."""
 
 
 class Record(Protocol):
@@ -54,9 +61,19 @@ class Forgetful:
 
 
 class Account:
-    """One run's account. `left` is what it may spend; None: nobody may be asked at all."""
+    """One run's account. `left` is what it may spend; None: nobody may be asked at all.
 
-    def __init__(self, price: PriceSection, left: float | None, record: Record) -> None:
+    With `later` questions are for a batch: they are put there instead of asked.
+    """
+
+    def __init__(
+        self,
+        price: PriceSection,
+        left: float | None,
+        record: Record,
+        later: Later | None = None,
+    ) -> None:
+        self.later = later
         self.calls: list[Call] = []
         self.hits = 0
         self.cost = 0.0
@@ -108,11 +125,11 @@ class Account:
 
     def _reserve(self, tokens_in: int) -> float:
         most = Call(Outcome.ANSWERED, tokens_in=tokens_in, tokens_out=ANSWER_TOKENS)
-        return cost(most, self._price)
+        return cost(most, self._price, 1.0 if self.later is None else BATCH_DISCOUNT)
 
 
 def cost(call: Call, price: PriceSection, discount: float = 1.0) -> float:
-    """What a call costs in dollars; batches have a `discount` of 0.5."""
+    """What a call costs in dollars."""
     cached = min(call.tokens_cached, call.tokens_in)
     fresh = call.tokens_in - cached
     sums = fresh * price.input + cached * price.cached + call.tokens_out * price.output

@@ -23,7 +23,7 @@ ANSWER_TOKENS = 1200
 """Room for three labels with their quotes, and for a little thinking."""
 HOPELESS = 3
 """Outages in a row after which nobody is asked any more."""
-_NO_KEY = "none"
+NO_KEY = "none"
 """What servers of one's own get when no key is set: the SDK insists on one."""
 
 
@@ -126,7 +126,7 @@ class Endpoint:
         wanted = self._settings
         self._client: AsyncOpenAI = await self._stack.enter_async_context(
             AsyncOpenAI(
-                api_key=wanted.key or _NO_KEY,
+                api_key=wanted.key or NO_KEY,
                 base_url=wanted.base_url or None,
                 timeout=wanted.timeout,
                 max_retries=wanted.retries,
@@ -161,50 +161,47 @@ class Endpoint:
         while True:
             used = self.abilities
             try:
-                answer = await self._client.chat.completions.create(
-                    model=self._settings.model,
-                    messages=list(messages),  # type: ignore[arg-type]
-                    **_parameters(used, self._settings.effort, shape),
-                )
-                return _read(answer)
+                asked = body(self._settings, used, messages, shape)
+                return read_completion(await self._client.chat.completions.create(**asked))
             except openai.APITimeoutError:
                 return Call(Outcome.TIMED_OUT, detail="the endpoint did not answer in time")
             except openai.APIStatusError as error:
                 less = used.without(_complaint(error))
                 if less is None:
-                    return _failed(error.status_code)
+                    return failed(error.status_code)
                 self.abilities = less
             except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
                 detail = f"the endpoint could not be reached: {type(error).__name__}"
                 return Call(Outcome.UNAVAILABLE, detail=detail)
 
 
-def _parameters(able: Abilities, effort: str, shape: Mapping[str, Any]) -> dict[str, Any]:
-    limit = "max_completion_tokens" if able.new_limit else "max_tokens"
-    chosen: dict[str, Any] = {limit: ANSWER_TOKENS}
-    if effort and able.effort:
-        chosen["reasoning_effort"] = effort
-    if able.mode == "schema":
+def body(
+    settings: Settings, abilities: Abilities, messages: Sequence[Message], shape: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The body of one question, the same whether it is asked now or in a batch."""
+    limit = "max_completion_tokens" if abilities.new_limit else "max_tokens"
+    asked: dict[str, Any] = {"model": settings.model, "messages": list(messages)}
+    asked[limit] = ANSWER_TOKENS
+    if settings.effort and abilities.effort:
+        asked["reasoning_effort"] = settings.effort
+    if abilities.mode == "schema":
         said = {"name": "judgement", "strict": True, "schema": dict(shape)}
-        chosen["response_format"] = {"type": "json_schema", "json_schema": said}
-    elif able.mode == "json":
-        chosen["response_format"] = {"type": "json_object"}
-    return chosen
+        asked["response_format"] = {"type": "json_schema", "json_schema": said}
+    elif abilities.mode == "json":
+        asked["response_format"] = {"type": "json_object"}
+    return asked
 
 
-def _complaint(error: "APIStatusError") -> str:
-    """What a refusal says of our parameters; compatible servers say it with 500 too."""
-    return str(error.body or error.message) if error.status_code in (400, 422, 500) else ""
-
-
-def _failed(status: int) -> Call:
+def failed(status: int) -> Call:
+    """The call that an endpoint answered with this status."""
     if status in (400, 413, 422):
         return Call(Outcome.REJECTED, detail=f"the endpoint rejected the request with {status}")
     hint = {401: "; check OPENAI_API_KEY", 404: "; check [judge] model and base_url"}
     return Call(Outcome.UNAVAILABLE, detail=f"the endpoint answered {status}{hint.get(status, '')}")
 
 
-def _read(answer: "ChatCompletion") -> Call:
+def read_completion(answer: "ChatCompletion") -> Call:
+    """What a 200 says."""
     used = answer.usage
     cached = used.prompt_tokens_details if used else None
     call = Call(
@@ -226,3 +223,8 @@ def _read(answer: "ChatCompletion") -> Call:
     if not choice.message.content:
         return replace(call, outcome=Outcome.EMPTY, detail="the endpoint answered with no words")
     return replace(call, text=choice.message.content)
+
+
+def _complaint(error: "APIStatusError") -> str:
+    """What a refusal says of our parameters; compatible servers say it with 500 too."""
+    return str(error.body or error.message) if error.status_code in (400, 422, 500) else ""

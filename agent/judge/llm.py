@@ -91,6 +91,9 @@ class LlmJudge:
         tokens = sum(prompt.about_tokens(one["content"]) for one in messages)
         if refusal := self.account.refusal(tokens):
             return refusal
+        if self.account.later is not None:
+            self.account.later[self.question(item)] = messages
+            return Call(Outcome.BATCHED, detail="it goes into a batch")
         call = await endpoint.ask(messages, self._prompt.shape)
         call = replace(checked(call), attempt=attempt)
         return self.account.settle(self.question(item), call, tokens)
@@ -127,14 +130,19 @@ def make(
             "Set it in the environment or in .env, name your own server as [judge] base_url, or "
             "use the local judge",
         )
-    settings = Settings(
+    return LlmJudge(thesis, settings(config), open_account(price_of(config)), wanted.at_once)
+
+
+def settings(config: Config) -> Settings:
+    """How to ask, as config.toml and the environment say."""
+    wanted, key = config.judge, config.openai_api_key
+    return Settings(
         model=wanted.model,
         base_url=wanted.base_url,
         key=key.get_secret_value() if key else "",
         effort=wanted.effort,
         timeout=wanted.timeout,
     )
-    return LlmJudge(thesis, settings, open_account(price_of(config)), wanted.at_once)
 
 
 def price_of(config: Config) -> PriceSection:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, inspect, text
 
 from agent.errors import StoreError
 
-HEAD = "0006"
+HEAD = "0007"
 _FOLDER = Path(__file__).parent
 
 
