@@ -67,7 +67,7 @@ class JudgeSection(Section):
     effort: Literal["", "none", "minimal", "low", "medium", "high"] = "low"
     timeout: Annotated[float, Field(gt=0)] = 60.0
     at_once: Annotated[int, Field(ge=1, le=64)] = 8
-    gate: Annotated[float, Field(ge=0, le=1)] = 0.2
+    gate: Annotated[float, Field(ge=0, le=1)] = 0.5
     sample: Annotated[float, Field(ge=0, le=1)] = 0.02
     run_budget: Annotated[float, Field(ge=0)] = 2.0
     monthly_budget: Annotated[float, Field(ge=0)] = 20.0

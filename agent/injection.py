@@ -25,7 +25,8 @@ _ADDRESS = (
 )
 _NOTE = re.compile(
     rf"\[\[{_ADDRESS}.*?(?:\]\]|$)|\{{\{{{_ADDRESS}.*?(?:\}}\}}|$)|\[{_ADDRESS}[^\]]*\]?"
-    rf"|\({_ADDRESS}[^)]*\)?|<{_ADDRESS}[^>]*>?",
+    rf"|\({_ADDRESS}[^)]*\)?|<{_ADDRESS}[^>]*>?"
+    r"|\{\s*[\"']role[\"']\s*:[^{}]*\}",
     re.IGNORECASE | re.DOTALL,
 )
 _MARKER = re.compile(
@@ -56,9 +57,16 @@ _ORDER = re.compile(
     r"(?:reply|respond|answer|write|translate|summari[sz]e)\b"
     r"|^\W*(?:as established in|continuing from) our previous\b"
     r"|\bsafety (?:restrictions|guidelines) (?:do|were|are)\b"
+    r"|^\W*what would you (?:say|answer|do)\b"
     r"|(?:你的|您的)(?:回答|回复|输出)",
     re.IGNORECASE,
 )
+_TASK = re.compile(
+    r"^\W*(?:please )?(?:write|translate|explain|summari[sz]e|encode|compose|generate|tell|give)\b"
+    r" (?:me|a|an|the|this|all)\b(?!.*\b(?:in|for) (?:this|our)\b)",
+    re.IGNORECASE,
+)
+"""A task for whoever reads; a headline may be one, a sentence after it hardly is."""
 _ENCODED = re.compile(
     r"(?<![\w/.:-])(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)[A-Za-z0-9+/]{28,}={0,2}(?![\w/])"
 )
@@ -69,9 +77,24 @@ _HINTS = (
     *("(system", "ignore", "disregard", "forget", "override", "bypass", "follow", "previous"),
     *("earlier", "prior ", "your ", "you ", "system:", "assistant:", "human:", "user:"),
     *("reply", "respond", "answer", "act ", "pretend", "behave", "safety ", "忽略", "无视", "系统"),
-    *("你的", "您的"),
+    *(
+        "write ",
+        "translate",
+        "explain",
+        "summari",
+        "encode",
+        "compose",
+        "generate",
+        "tell ",
+        "give ",
+    ),
+    *("what would", "role", "你的", "您的"),
 )
 """A text with none of these, and no long word, holds nothing that the expressions above find."""
+LEAD_IN = 4
+"""Words before an order in its sentence that lead in to it and tell nothing themselves."""
+_GAP = "\x00"
+"""Where a passage was taken out of a sentence."""
 _LONG_WORD = re.compile(r"\S{28}")
 
 
@@ -93,34 +116,41 @@ def sift(text: str) -> Sifted:
 
     def take(found: re.Match[str]) -> str:
         removed.append(found[0].strip())
-        return ""
+        return _GAP
 
     shown = _ENCODED.sub(take, _NOTE.sub(take, _HIDDEN.sub(take, plain)))
     kept = []
     follows = False
-    for sentence in _SENTENCE.findall(shown):
-        before, order = _at_order(sentence)
+    for number, sentence in enumerate(_SENTENCE.findall(shown)):
+        before, order = _at_order(sentence, is_first=number == 0)
         kept.append(" " if follows else before)
         if order or follows:
             removed.append((sentence if follows else order).strip())
-        follows = bool(order) and _is_bare(order)
+        follows = not follows and _is_bare(order)
     if not removed:
         return Sifted(plain, ())
     return Sifted(_joined("".join(kept)), tuple(one for one in removed if one))
 
 
-def _at_order(sentence: str) -> tuple[str, str]:
+def _at_order(sentence: str, *, is_first: bool) -> tuple[str, str]:
     """A sentence in two: what stands before an order to a machine, and from it on."""
     found = [one.start() for one in (_MARKER.search(sentence), _OVERRIDE.search(sentence)) if one]
     if found:
-        return sentence[: min(found)], sentence[min(found) :]
-    return (" ", sentence) if _ORDER.search(sentence) else (sentence, "")
+        before = sentence[: min(found)]
+        if not is_first and len(before.split()) <= LEAD_IN:
+            return " ", sentence
+        return before, sentence[min(found) :]
+    is_order = _ORDER.search(sentence) or (not is_first and _TASK.search(sentence))
+    return (" ", sentence) if is_order else (sentence, "")
 
 
 def _is_bare(order: str) -> bool:
     """Whether it only says to drop the rules, or who speaks: the next sentence says the rest."""
-    return len(order.split()) <= 6
+    marker = _MARKER.match(order)
+    said = order[marker.end() :].split() if marker else order.split()
+    return bool(order) and (not said if marker else bool(_OVERRIDE.match(order)) and len(said) <= 6)
 
 
 def _joined(text: str) -> str:
-    return re.sub(r"[ \t]{2,}", " ", text).strip()
+    closed = re.sub(rf"\s*{_GAP}\s*(?=[.,;:!?](?:\s|$))|{_GAP}", "", text)
+    return re.sub(r"[ \t]{2,}", " ", closed).strip()

@@ -121,7 +121,7 @@ class Judging:
         for case in (case for group in groups for case in group):
             case.gate = gate.decide(
                 case.item.id,
-                case.local.p_relevant,
+                case.local.p_relevant if case.local.promise is None else case.local.promise,
                 threshold=self._config.gate,
                 sample=self._config.sample,
             )

@@ -33,9 +33,9 @@ class Tally:
     relevant: int
 
 
-def decide(item_id: str, p: float, *, threshold: float, sample: float) -> Gate:
+def decide(item_id: str, promise: float, *, threshold: float, sample: float) -> Gate:
     """Passed from `threshold` on; else sampled for a share `sample` of all ids, or rejected."""
-    if p >= threshold:
+    if promise >= threshold:
         return Gate.PASSED
     drawn = int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:8], "big") / 2**64
     return Gate.SAMPLED if drawn < sample else Gate.REJECTED

@@ -63,7 +63,8 @@ class Verdict:
 
     Labels of an abstained verdict are leads for a reviewer and are never scored. `event` says in
     a line who did what when; `known` that the thesis says it already. One that is `missing` is no
-    verdict at all: the judge was not asked, or could not be.
+    verdict at all: the judge was not asked, or could not be. `promise` in [0, 1] says how much it
+    is worth asking a dearer judge; it is no probability.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Verdict:
     event: str = ""
     known: bool = False
     missing: Missing | None = None
+    promise: float | None = None
 
     @property
     def waiting(self) -> bool:

@@ -121,4 +121,4 @@ def test_labels_of_attacked_items_are_those_of_their_clean_twins(
 
     pairs = zip(judged(attacked), judged([clean[row["clean_id"]] for row in attacked]), strict=True)
     same = [one == other for one, other in pairs]
-    assert sum(same) / len(same) >= 0.90
+    assert sum(same) / len(same) >= 0.95
