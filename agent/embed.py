@@ -3,6 +3,7 @@
 The static one carries its weights in its own package: no key, no download, no server.
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,6 +61,8 @@ class StaticEmbedder:
 
     def __init__(self) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # for so few, threads only cost
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
         try:
             import wordllama
 
@@ -71,6 +74,9 @@ class StaticEmbedder:
                 f"the static embedder cannot be loaded: {error}",
                 "Install again from requirements.lock",
             ) from error
+        finally:  # its import turns on everybody's logging
+            root.handlers[:] = handlers
+            root.setLevel(level)
 
     def embed(self, texts: list[str]) -> Vectors:
         """About 9,000 short texts a second on one core."""

@@ -60,7 +60,8 @@ class _Case:
 class Judging:
     """Judges chunks of grouped items; at `ask_at` a model may be asked, with None nobody is.
 
-    With `later` questions are put there for a batch, and their items wait.
+    With `later` questions are put there for a batch, and their items wait. It `takes_up` items
+    that waited for a model where it may ask one, or where none is wanted any more.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Judging:
         self._config = workspace.config.judge
         self._ask_at = ask_at
         self._later = later
-        self.asks = ask_at is not None and llm.is_wanted(workspace.config)
+        self.takes_up = ask_at is not None or not llm.is_wanted(workspace.config)
 
     @cached_property
     def _corrected(self) -> bool:

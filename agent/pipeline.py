@@ -145,7 +145,7 @@ class Pass:
         None of it bears on the score before `settle`.
         """
         judging = self._judging if asking else self._recalling
-        if judging.asks:
+        if judging.takes_up:
             with self._database.writing() as connection:
                 self.resumed += items.resume(connection)
         judge = partial(self._judge, judging=judging, now=None if day_by_day else until)

@@ -111,10 +111,11 @@ def gated(connection: Connection, judge: str) -> dict[str, tuple[int, int, int]]
 def unasked(
     connection: Connection, start: datetime, end: datetime, unpaid: str, asked: Sequence[str]
 ) -> tuple[int, int, int]:
-    """Of items first seen in [start, end]: those that wait for a judge, those that it was not paid
-    to judge, and all that it was meant to judge."""
+    """Items that wait for a judge at `end`; of those first seen in [start, end] the ones that it
+    was not paid to judge; and all of both that it was meant to judge."""
     seen = (_ITEM.c.first_seen_at >= start, _ITEM.c.first_seen_at <= end)
-    waiting = select(func.count()).where(*seen, _ITEM.c.state == ItemState.DEFERRED)
+    late_ones = (_ITEM.c.state == ItemState.DEFERRED, _ITEM.c.first_seen_at <= end)
+    waiting = select(func.count()).where(*late_ones)
     query = (
         select(_VERDICT.c.gate, func.count())
         .join(_ITEM, _ITEM.c.number == _VERDICT.c.item_number)

@@ -3,7 +3,6 @@
 Alembic is only imported when there is something to do: most commands never pay for it.
 """
 
-import logging
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, text
@@ -27,7 +26,6 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # others may have turned logging on
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     with engine.begin() as connection:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -280,3 +282,11 @@ def test_after_an_outage_the_next_pass_goes_on_where_the_last_one_stopped(
         one.advance(now)
         assert one.snapshot(now).score.events == 1
     assert {state for state, _ in states(remote).values()} == {"scored"}
+
+
+def test_loading_the_static_embedder_leaves_logging_alone() -> None:
+    code = (
+        "import logging; from agent.embed import StaticEmbedder; StaticEmbedder(); "
+        "assert not logging.getLogger().handlers, logging.getLogger().handlers"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -160,6 +160,20 @@ def test_total_outage_leaves_the_score_says_so_and_is_made_good(
     assert rows(workspace, query) == [(asked + 4, asked + 4)]
 
 
+def test_items_that_wait_go_to_the_local_judge_when_no_model_is_wanted_any_more(
+    watching: Callable[..., Workspace], server: ChatServer, workspaces: Callable[..., Workspace]
+) -> None:
+    server.always(fails(503))
+    waiting = watching(item("a", NEWS))
+    later = run(waiting, NOW + timedelta(days=20))
+    assert later.status.startswith("judge unavailable: 1 item waits")
+    workspaces.close("one")  # type: ignore[attr-defined]
+    workspace = watching(item("a", NEWS), kind="local")
+    done = run(workspace, NOW + timedelta(days=21))
+    assert done.status == "uncalibrated"
+    assert done.score.events == 1
+
+
 def test_answer_is_paid_for_once_whatever_happens_to_the_pass(
     watching: Callable[..., Workspace], server: ChatServer
 ) -> None:
