@@ -1,11 +1,12 @@
 """`thesis classify`: verdicts on lines that are judged and forgotten; nothing is stored."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from agent import embed
 from agent.config import Config, PriceSection
-from agent.judge import Judge, Judgeable, Verdict, llm, local
+from agent.judge import Judge, Judgeable, Verdict, llm, local, prompt
 from agent.judge.account import Account, Forgetful
 from agent.sources import Draft
 from agent.thesis import Thesis
@@ -15,23 +16,29 @@ CHUNK = 500
 
 
 class Classifier:
-    """Judges drafts with the judge called `kind`, "local" or "llm"."""
+    """Judges drafts with the judge called `kind`, "local" or "llm".
 
-    def __init__(self, config: Config, thesis: Thesis, kind: str = "local") -> None:
+    `prompts` is a folder of other prompt files for the model.
+    """
+
+    def __init__(
+        self, config: Config, thesis: Thesis, kind: str = "local", prompts: Path | None = None
+    ) -> None:
         self._embedder = embed.make(config)
         self._account: Account | None = None
         self._budget = config.judge.run_budget
-        self._judge: Judge = (
-            llm.make(config, thesis, self._open_account)
-            if kind == "llm"
-            else local.make(
+        self._judge: Judge
+        if kind == "llm":
+            rules = prompt.make(thesis, prompts) if prompts else None
+            self._judge = llm.make(config, thesis, self._open_account, rules)
+        else:
+            self._judge = local.make(
                 thesis,
                 self._embedder,
                 config.data_folder / CACHE,
                 threshold=config.judge.threshold,
                 margin=config.judge.margin,
             )
-        )
 
     def classify(self, drafts: Sequence[Draft]) -> Iterator[dict[str, Any]]:
         """One answer per draft, in order."""
@@ -69,4 +76,5 @@ def _answer(verdict: Verdict, judge: str) -> dict[str, Any]:
         "abstained": verdict.abstained,
         "reason": verdict.reason,
     }
-    return answer | ({"event": verdict.event} if verdict.event else {})
+    more = {"event": verdict.event, "missing": str(verdict.missing or "")}
+    return answer | {name: value for name, value in more.items() if value}

@@ -254,6 +254,9 @@ def evaluate(
         list[JudgeKind] | None, typer.Option(help="Whom to grade; give it again to compare.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write a PNG chart here.")] = None,
+    prompts: Annotated[
+        list[Path] | None, typer.Option(help="Grade the model with prompt files from here, too.")
+    ] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Weigh the evidence by what was measured.")
     ] = False,
@@ -265,7 +268,8 @@ def evaluate(
     from agent.workspace import read_settings
 
     loaded, thesis = read_settings(config)
-    graded, faults = grading.grade(loaded, thesis, gold, judge or [JudgeKind.LOCAL])
+    judges = judge or ([] if prompts else [JudgeKind.LOCAL])
+    graded, faults = grading.grade(loaded, thesis, gold, judges, prompts or [])
     rows = [one.as_row() for one in graded]
     if out is not None:
         charts.judges_as_png(rows, out, title=f"{thesis.title}: judges against labels by hand")

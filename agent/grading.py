@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from agent import evaluation
 from agent.classify import Classifier
 from agent.config import Config
-from agent.errors import SourceError
+from agent.errors import JudgeError, SourceError
 from agent.evaluation import STANCES, Said, Truth
 from agent.sources import Draft, Fault, files
 from agent.sources.draft import from_mapping
@@ -29,11 +30,16 @@ class Graded:
 
 
 def grade(
-    config: Config, thesis: Thesis, path: str, judges: Sequence[str]
+    config: Config,
+    thesis: Thesis,
+    path: str,
+    judges: Sequence[str],
+    prompts: Sequence[Path] = (),
 ) -> tuple[list[Graded], list[Fault]]:
     """Each judge's figures, in order, and the lines of `path` that are no labelled items.
 
-    Raises SourceError when no line is one.
+    The model is graded once more for each folder of `prompts`. Raises SourceError when no line is
+    a labelled item, JudgeError when a judge could not be asked about all of them.
     """
     names = list(thesis.weights)
 
@@ -49,13 +55,26 @@ def grade(
             '"stance": ...}]}',
         )
     graded = []
-    for kind in judges:
-        classifier = Classifier(config, thesis, kind)
-        said = [_said(answer) for answer in classifier.classify([draft for draft, _ in gold])]
+    wanted: list[tuple[str, Path | None]] = [(kind, None) for kind in judges]
+    for kind, folder in [*wanted, *(("llm", folder) for folder in prompts)]:
+        classifier = Classifier(config, thesis, kind, folder)
+        answers = list(classifier.classify([draft for draft, _ in gold]))
+        _refuse_gaps(answers, classifier.spent())
+        said = [_said(answer) for answer in answers]
         figures = evaluation.evaluate([truth for _, truth in gold], said, names)
         who = classifier.who
         graded.append(Graded(" ".join(who), figures, classifier.spent(), who))
     return graded, faults
+
+
+def _refuse_gaps(answers: Sequence[dict[str, Any]], spent: str) -> None:
+    """Figures over the items that a judge could be asked about would flatter or slander it."""
+    gaps = [answer for answer in answers if "missing" in answer]
+    if gaps:
+        raise JudgeError(
+            f"{len(gaps)} of {len(answers)} items could not be judged ({gaps[0]['reason']}; {spent})",
+            "Raise [judge] run_budget or wait for the endpoint, and grade again",
+        )
 
 
 def _truth(raw: Any, names: Sequence[str]) -> Truth:

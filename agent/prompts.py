@@ -39,10 +39,12 @@ class Prompt:
         return _VARIABLE.sub(lambda found: values[found[1]], self.text)
 
 
-def load(name: str) -> Prompt:
-    """The prompt in prompts/NAME.md. Raises ConfigError when it cannot be read."""
-    path = FOLDER / f"{name}.md"
+def load(name: str, folder: Path = FOLDER) -> Prompt:
+    """The prompt in `folder`/NAME.md. Raises ConfigError when it cannot be read."""
+    path = folder / f"{name}.md"
     try:
         return Prompt(name, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the prompt {path} cannot be read: {error}", "Reinstall") from error
+        raise ConfigError(
+            f"the prompt {path} cannot be read: {error}", "Put it back, or reinstall"
+        ) from error

@@ -38,8 +38,9 @@ class Weigher:
     ) -> standing.Standing:
         """Keep the score as of `now`; `sight` where it is known what could not be seen then."""
         sight = sight or standing.look(connection, self._workspace.config, now)
-        book = self.book(connection, now)
-        found = book.standing(self._thesis, now, sight, self._calibrations.pooled)
+        thesis, book = self._thesis, self.book(connection, now)
+        ledger.keep_thesis(connection, thesis.version, thesis.id, thesis.text, now)
+        found = book.standing(thesis, now, sight, self._calibrations.pooled)
         ledger.keep_snapshot(connection, found.as_row())
         return found
 

@@ -31,13 +31,20 @@ class LlmJudge:
 
     name = "llm"
 
-    def __init__(self, thesis: Thesis, settings: Settings, account: Account, at_once: int) -> None:
+    def __init__(
+        self,
+        thesis: Thesis,
+        settings: Settings,
+        account: Account,
+        at_once: int,
+        rules: prompt.JudgePrompt | None = None,
+    ) -> None:
         self.model = settings.model
         self.account = account
         self._thesis = thesis
         self._settings = settings
         self._at_once = at_once
-        self._prompt = prompt.make(thesis)
+        self._prompt = rules or prompt.make(thesis)
         self._abilities = Abilities()
         self._outages = 0
         self.prompt_hash = self._prompt.version
@@ -117,9 +124,12 @@ def is_wanted(config: Config) -> bool:
 
 
 def make(
-    config: Config, thesis: Thesis, open_account: Callable[[PriceSection], Account]
+    config: Config,
+    thesis: Thesis,
+    open_account: Callable[[PriceSection], Account],
+    rules: prompt.JudgePrompt | None = None,
 ) -> LlmJudge:
-    """The judge that config.toml describes.
+    """The judge that config.toml describes, told the `rules` or else those that ship.
 
     Raises JudgeError without key and server, ConfigError when nobody knows what it costs.
     """
@@ -130,7 +140,8 @@ def make(
             "Set it in the environment or in .env, name your own server as [judge] base_url, or "
             "use the local judge",
         )
-    return LlmJudge(thesis, settings(config), open_account(price_of(config)), wanted.at_once)
+    account = open_account(price_of(config))
+    return LlmJudge(thesis, settings(config), account, wanted.at_once, rules)
 
 
 def settings(config: Config) -> Settings:

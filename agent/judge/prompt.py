@@ -9,6 +9,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agent import prompts
@@ -16,6 +17,7 @@ from agent.judge.answer import schema
 from agent.thesis import Category, Claim, Thesis
 
 Message = dict[str, str]
+FILES = ("judge", "judge_item", "judge_repair")
 NewCode = Callable[[], str]
 
 
@@ -30,19 +32,20 @@ class JudgePrompt:
     prefix: str
     version: str
     shape: dict[str, Any]
+    item: prompts.Prompt
+    again: prompts.Prompt
 
     def messages(self, text: str, new_code: NewCode = _random_code) -> list[Message]:
         """The rules, then the item between marks that its text cannot know."""
         code = new_code()
         while code in text:
             code = new_code()
-        item = prompts.load("judge_item").render(code=code, text=text)
+        item = self.item.render(code=code, text=text)
         return [{"role": "system", "content": self.prefix}, {"role": "user", "content": item}]
 
     def repair(self, fault: str) -> Message:
         """What follows an answer that could not be read."""
-        content = prompts.load("judge_repair").render(fault=fault)
-        return {"role": "user", "content": content}
+        return {"role": "user", "content": self.again.render(fault=fault)}
 
 
 def about_tokens(text: str) -> int:
@@ -51,10 +54,10 @@ def about_tokens(text: str) -> int:
     return plain // 4 + len(text) - plain
 
 
-def make(thesis: Thesis) -> JudgePrompt:
-    """The prompt of a thesis."""
+def make(thesis: Thesis, folder: Path = prompts.FOLDER) -> JudgePrompt:
+    """The prompt of a thesis, by the prompt files in `folder`."""
     shape = schema(thesis)
-    template = prompts.load("judge")
+    template, item, again = (prompts.load(name, folder) for name in FILES)
     prefix = template.render(
         title=thesis.title,
         author=thesis.author,
@@ -64,9 +67,9 @@ def make(thesis: Thesis) -> JudgePrompt:
         categories="\n\n".join(_category(one) for one in thesis.categories),
         shape=json.dumps(shape, indent=1),
     )
-    parts = [prefix, *(prompts.load(name).text for name in ("judge_item", "judge_repair"))]
+    parts = [prefix, item.text, again.text]
     version = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-    return JudgePrompt(prefix, version, shape)
+    return JudgePrompt(prefix, version, shape, item, again)
 
 
 def _claim(claim: Claim) -> str:

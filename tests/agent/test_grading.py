@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from agent import prompts
 from agent.config import FILE_NAME
+from agent.judge import prompt
 from agent.judge.local import LocalJudge
 from agent.workspace import CACHE
-from tests.chat_server import ChatServer, item_of, judgement, label, says
+from tests.chat_server import ChatServer, fails, item_of, judgement, label, says
 from tests.command import thesis
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -105,3 +107,32 @@ def test_model_without_a_key_says_how_to_get_one(
     done = thesis("eval", gold(config.parent, *GOLD), "--judge", "llm", "--config", config)
     assert done.code == 1
     assert "OPENAI_API_KEY" in done.err
+
+
+def test_prompt_versions_are_graded_side_by_side(
+    config: Path, server: ChatServer, tmp_path: Path
+) -> None:
+    other = tmp_path / "prompts"
+    other.mkdir()
+    for name in prompt.FILES:
+        text = prompts.load(name).text
+        (other / f"{name}.md").write_text(text + "Be brief.\n", encoding="utf-8")
+    ran = thesis(
+        *("eval", gold(tmp_path, *GOLD), "--judge", "llm", "--prompts", other, "--json"),
+        *("--config", config),
+    )
+    assert ran.code == 0, ran.err
+    ours, theirs = (row["judge"] for row in ran.json)
+    assert ours.split()[:2] == theirs.split()[:2]
+    assert ours != theirs
+    brief = [asked for asked in server.asked if "Be brief." in asked["messages"][0]["content"]]
+    assert (len(brief), len(server.asked)) == (3, 6)
+
+
+def test_judge_that_could_not_be_asked_about_all_gets_no_figures(
+    config: Path, server: ChatServer, tmp_path: Path
+) -> None:
+    server.always(fails(401))
+    ran = thesis("eval", gold(tmp_path, *GOLD), "--judge", "llm", "--config", config)
+    assert ran.code == 1
+    assert "3 of 3 items could not be judged" in ran.err
