@@ -118,11 +118,16 @@ def run(
 
 
 def _estimate(config: Path, as_json: bool) -> None:
-    from agent import estimate, screen
-    from agent.workspace import reading
+    from contextlib import closing, nullcontext
 
-    with reading(config) as workspace:
-        answer = estimate.of_run(workspace, _now())
+    from agent import estimate, screen
+    from agent.workspace import read_settings
+    from store.database import exists, open_to_read
+
+    loaded, thesis = read_settings(config)
+    folder = loaded.data_folder
+    with closing(open_to_read(folder)) if exists(folder) else nullcontext() as database:
+        answer = estimate.of_run(loaded, thesis, database, _now())
     _print_json(answer) if as_json else screen.estimate(answer)
 
 

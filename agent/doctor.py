@@ -10,6 +10,7 @@ from pathlib import Path
 from agent import workspace as workspaces
 from agent.config import Config
 from agent.errors import ThesisFileError, ThesiswatchError
+from agent.judge import llm
 from agent.thesis import Thesis
 from agent.workspace import Workspace
 from store import items, ledger, outbox
@@ -53,6 +54,7 @@ def examine(path: Path, now: datetime) -> list[Finding]:
         _check("data folder", lambda: _folder(config.data_folder)),
         _check("disk", lambda: _disk(config.data_folder)),
         _check("key", lambda: _key(config)),
+        _check("judge", lambda: _judge(config)),
     ]
     try:
         stored = exists(config.data_folder)
@@ -142,6 +144,22 @@ def _key(config: Config) -> Finding:
         )
     needed = config.embedding.kind == "openai"
     return Finding("key", True, "set" if needed else "none needed")
+
+
+def _judge(config: Config) -> Finding:
+    """Whether the judge that is wanted could be asked, and what it may cost."""
+    if not llm.is_wanted(config):
+        return Finding("judge", True, "local: nobody is asked")
+    wanted, price = config.judge, llm.price_of(config)
+    if config.openai_api_key is None and not wanted.base_url:
+        return Finding(
+            "judge",
+            False,
+            'judge.kind is "llm" and OPENAI_API_KEY is not set',
+            'Set it in the environment or in .env, or set judge.kind = "auto"',
+        )
+    cost = "nothing" if price == llm.FREE else f"at most ${wanted.monthly_budget:.2f} a month"
+    return Finding("judge", True, f"{wanted.model}, for {cost}")
 
 
 def _database(workspace: Workspace) -> Finding:

@@ -72,7 +72,8 @@ def _refuse_gaps(answers: Sequence[dict[str, Any]], spent: str) -> None:
     gaps = [answer for answer in answers if "missing" in answer]
     if gaps:
         raise JudgeError(
-            f"{len(gaps)} of {len(answers)} items could not be judged ({gaps[0]['reason']}; {spent})",
+            f"{len(gaps)} of {len(answers)} items could not be judged: {gaps[0]['reason']} "
+            f"({spent or 'nothing was asked'})",
             "Raise [judge] run_budget or wait for the endpoint, and grade again",
         )
 

@@ -25,6 +25,7 @@ from typing import Any, Self
 import numpy as np
 
 from agent import figures, standing
+from agent.calibration import PERSON
 from agent.collecting import collect
 from agent.days import end_of, start_of
 from agent.embed import Vectors
@@ -33,6 +34,7 @@ from agent.grouping import Grouper
 from agent.indexing import Indexer
 from agent.intake import Intake, text_of
 from agent.judge.account import Later
+from agent.judge.llm import LlmJudge
 from agent.judging import Judging
 from agent.progress import Progress, silent
 from agent.weighing import Weigher
@@ -180,6 +182,12 @@ class Pass:
             self.close_day(day, restating=True)
         self.end(restating=True)
 
+    def reopen(self, first: date, last: date) -> None:
+        """Let a language model have its say on items of these days that were judged without it."""
+        judges = (PERSON, LlmJudge.name)
+        with self._database.writing() as connection:
+            self.resumed += items.reopen(connection, start_of(first), end_of(last), judges)
+
     def begin(self, first: date, last: date | None = None) -> None:
         """Go back to the `first` day; with `last`, leave word of the days for whoever finishes."""
         with self._database.writing() as connection:
@@ -281,6 +289,8 @@ class Pass:
         judged = judging.judge(waiting, vectors, now)
         with self._database.writing() as connection:
             verdicts.add(connection, judged.rows)
+            if self.resumed:  # some of them may have been judged before
+                verdicts.mark_gates(connection, judged.rows)
             done = [number for number in numbers if number not in judged.deferred]
             items.advance(connection, done, ItemState.JUDGED)
             items.defer(connection, judged.deferred)

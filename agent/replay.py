@@ -71,6 +71,8 @@ def replay(
     with Pass(workspace, progress, ask_at=ask_at, later=later) as one:
         one.finish_replay()
         one.begin(days[0][0], days[-1][0])
+        if ask_at is not None:
+            one.reopen(days[0][0], days[-1][0])
         for stretch in _stretches(days):
             intake += _take(workspace, stretch, faults, source)
             faults = ()

@@ -123,6 +123,21 @@ def resume(connection: Connection) -> int:
     return connection.execute(query.values(state=ItemState.GROUPED, state_reason="")).rowcount
 
 
+def reopen(connection: Connection, start: datetime, end: datetime, judges: Sequence[str]) -> int:
+    """Put items first seen in [start, end] that none of `judges` judged back before the judge.
+
+    Returns how many.
+    """
+    heard = select(_VERDICT.c.item_number).where(_VERDICT.c.judge.in_(judges))
+    query = (
+        update(_ITEM)
+        .where(_ITEM.c.state.in_([ItemState.JUDGED, ItemState.SCORED]))
+        .where(_ITEM.c.first_seen_at >= start, _ITEM.c.first_seen_at <= end)
+        .where(_ITEM.c.number.not_in(heard))
+    )
+    return connection.execute(query.values(state=ItemState.GROUPED)).rowcount
+
+
 def quarantine(connection: Connection, number: int, reason: str) -> None:
     """Take an item out of the pass, with the reason on its row."""
     connection.execute(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, func, select
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, update
 
 from store import bulk
 from store.bulk import WANTED, wanted
@@ -17,6 +17,19 @@ _ITEM = Item.__table__  # type: ignore[attr-defined]
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record verdicts; one already recorded under the same key stays as it is."""
     bulk.insert(connection, _VERDICT, rows, skip_known=True)
+
+
+def mark_gates(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note what the gate makes now of verdicts that were recorded without one."""
+    named = ("item_number", "judge", "model", "prompt_hash", "thesis_version")
+    query = update(_VERDICT).where(*(_VERDICT.c[name] == bindparam(f"_{name}") for name in named))
+    marked = [
+        {**{f"_{name}": row[name] for name in named}, "_gate": row["gate"]}
+        for row in rows
+        if row["gate"]
+    ]
+    if marked:
+        connection.execute(query.values(gate=bindparam("_gate")), marked)
 
 
 def of_events(connection: Connection, event_ids: Sequence[str]) -> list[Any]:

@@ -64,7 +64,16 @@ def configure(folder: Path, text: str) -> None:
 def test_nothing_is_found_where_nothing_is_wrong(healthy: Path) -> None:
     found = examined(healthy)
     assert ill(healthy) == {}
-    assert list(found) == ["config", "thesis", "sources", "data folder", "disk", "key", *STORED]
+    assert list(found) == [
+        "config",
+        "thesis",
+        "sources",
+        "data folder",
+        "disk",
+        "key",
+        "judge",
+        *STORED,
+    ]
     assert "12 categories" in found["thesis"].found
     assert f"{len(STORY)} items" in found["database"].found
     assert f"{len(STORY)} vectors" in found["index"].found
@@ -142,6 +151,20 @@ def test_a_missing_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-4242")
     assert ill(tmp_path) == {}
     assert "sk-test" not in repr(examined(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("judge", "found", "way_out"),
+    [
+        ('kind = "llm"', "OPENAI_API_KEY is not set", 'judge.kind = "auto"'),
+        ('base_url = ""\nkind = "llm"\nmodel = "unheard-of"', "no 'unheard-of'", "what it costs"),
+    ],
+)
+def test_a_judge_that_cannot_be_asked(tmp_path: Path, judge: str, found: str, way_out: str) -> None:
+    configure(tmp_path, CONFIG + f"[judge]\n{judge}\n")
+    (finding,) = ill(tmp_path).values()
+    assert (finding.check, found in finding.found) == ("judge", True)
+    assert way_out in finding.way_out
 
 
 def test_a_damaged_database(folder: Path) -> None:

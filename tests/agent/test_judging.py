@@ -14,7 +14,7 @@ from agent.standing import Standing
 from agent.workspace import Workspace
 from tests.chat_server import ChatServer, fails, item_of, judgement, label, says
 from tests.fakes import fetched, item
-from tests.stored import select
+from tests.stored import select, tables
 
 NOW = datetime(2025, 2, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -301,7 +301,9 @@ def test_estimate_says_what_a_run_would_cost_and_asks_nothing(
     workspace = watching(*(item(f"n{n}", f"{RAIN} {n}") for n in range(7)))
     run(workspace)
     asked = len(server.asked)
-    found = estimate.of_run(workspace, NOW + timedelta(days=2))
+    found = estimate.of_run(
+        workspace.config, workspace.thesis, workspace.database, NOW + timedelta(days=2)
+    )
     assert len(server.asked) == asked
     assert found["new_items"] == 2
     assert found["calls"] == 0 or found["cost"] > 0
@@ -310,4 +312,34 @@ def test_estimate_says_what_a_run_would_cost_and_asks_nothing(
 
 
 def test_estimate_of_a_local_judge_costs_nothing(workspace: Workspace) -> None:
-    assert estimate.of_run(workspace, NOW)["cost"] == 0.0
+    found = estimate.of_run(workspace.config, workspace.thesis, workspace.database, NOW)
+    assert found["cost"] == 0.0
+
+
+def test_estimate_before_the_first_run_goes_by_what_feeds_hold(
+    watching: Callable[..., Workspace],
+) -> None:
+    workspace = watching()
+    found = estimate.of_run(workspace.config, workspace.thesis, None, NOW)
+    assert found["new_items"] == estimate.FIRST_LOOK
+    assert found["calls"] == round(estimate.FIRST_LOOK * estimate.TYPICAL_PASS)
+    assert 0 < found["cost"] < 0.1
+
+
+def test_backfill_asks_about_what_was_judged_without_the_model(
+    watching: Callable[..., Workspace], server: ChatServer
+) -> None:
+    past = fetched(item("a", NEWS, "2025-01-20"), item("r", RAIN, "2025-01-21"))
+    workspace = watching()
+    before = replay(workspace, past, "past").standing
+    done = replay(workspace, past, "past", ask_at=NOW).standing
+    assert before is not None
+    assert done is not None
+    assert done.score.log_odds > before.score.log_odds
+    assert len(server.asked) == 1
+    judge = report.status(workspace, NOW)["judge"]
+    assert judge["gate"] == {"passed": 1, "rejected": 1}
+    kept = tables(workspace.database.folder)
+    again = replay(workspace, past, "past", ask_at=NOW)
+    assert (again.standing, len(server.asked)) == (done, 1)
+    assert tables(workspace.database.folder) == kept
