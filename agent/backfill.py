@@ -7,10 +7,13 @@ answers like any others.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from agent import spending
+from agent.errors import JudgeError
 from agent.judge import llm, prompt
 from agent.judge.account import BATCH_DISCOUNT, Later, Question, cost
 from agent.judge.batches import Batch, Batches, State
@@ -20,6 +23,9 @@ from agent.replay import Replay, replay
 from agent.sources import Fetched
 from agent.workspace import Workspace
 from store import batches, calls
+
+MOST = 5000
+"""Questions to a batch: with the rules in each, about 150 of the 200 MB that a file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ def run(
     later: Later = {}
     done = replay(workspace, fetched, source, progress, today=now, ask_at=now, later=later)
     if later:
-        lines.append(_hand_over(workspace, later, now))
+        lines += [_hand_over(workspace, dict(part), now) for part in _parts(later)]
     with workspace.database.reading() as connection:
         waiting = bool(batches.open_ones(connection))
     return Backfill(done, tuple(lines), waiting)
@@ -82,6 +88,7 @@ def _settle(
 def _take_in(workspace: Workspace, server: Batches, mark: str, batch: Batch, now: datetime) -> str:
     """Answers become calls as the batch is forgotten, in one transaction."""
     answers = dict(server.collect(batch))
+    _refuse_rejections(workspace, mark, batch, answers)
     price = llm.price_of(workspace.config)
     with workspace.database.writing() as connection:
         asked = batches.requests(connection, mark)
@@ -97,10 +104,30 @@ def _take_in(workspace: Workspace, server: Batches, mark: str, batch: Batch, now
     return f"batch {batch.id} {state}: {answered} of {len(asked)} answered, ${spent:.4f}"
 
 
+def _refuse_rejections(
+    workspace: Workspace, mark: str, batch: Batch, answers: dict[str, Call]
+) -> None:
+    """A batch of nothing but rejections says something of our settings and nothing of the items."""
+    if answers and all(call.outcome is Outcome.REJECTED for call in answers.values()):
+        with workspace.database.writing() as connection:
+            batches.close(connection, mark)
+        raise JudgeError(
+            f"the endpoint rejected all {len(answers)} questions of batch {batch.id}",
+            'Set [judge] effort = "" or another model, and run this again; nothing was paid',
+        )
+
+
 def _priced(call: Call, dollars: float) -> Call:
     """As it is kept: nobody repairs an answer of a batch, so an unreadable one is the last word."""
     call = replace(llm.checked(call), cost=dollars)
     return replace(call, attempt=2) if call.outcome is Outcome.UNREADABLE else call
+
+
+def _parts(later: Later) -> Iterator[tuple[tuple[Question, list[prompt.Message]], ...]]:
+    """Questions in files that the other side takes."""
+    left = iter(later.items())
+    while part := tuple(islice(left, MOST)):
+        yield part
 
 
 def _hand_over(workspace: Workspace, later: Later, now: datetime) -> str:

@@ -155,12 +155,17 @@ def _batch(told: "Told") -> Batch:
 
 
 def _answer(line: str) -> tuple[str, Call] | None:
-    """What a line of an answer file says; None when it cannot even be told of what."""
+    """What a line of an answer file says; None when it cannot be told of what.
+
+    None too for a question that was not put: an expired batch lists them without a response.
+    """
     from openai.types.chat import ChatCompletion
 
     try:
         row = json.loads(line)
         name = str(row["custom_id"])
+        if row["response"] is None:
+            return None
     except (ValueError, KeyError, TypeError):
         return None
     try:

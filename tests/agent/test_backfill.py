@@ -13,7 +13,7 @@ from agent.errors import JudgeError
 from agent.workspace import Workspace
 from store import batches
 from tests.batch_server import BatchServer
-from tests.chat_server import judgement, label, says
+from tests.chat_server import fails, judgement, label, says
 from tests.fakes import fetched, item
 from tests.stored import select
 
@@ -164,7 +164,7 @@ def test_line_that_cannot_be_read_is_no_answer(
     [
         ({"status_code": 400, "body": {}}, "rejected"),
         ({"status_code": 200, "body": {"id": 1}}, "no choice"),
-        (None, "no answer that can be read"),
+        ({"status_code": 200, "body": None}, "no answer that can be read"),
     ],
 )
 def test_answer_that_is_none_is_an_abstention(
@@ -184,6 +184,48 @@ def test_answer_that_is_none_is_an_abstention(
         "SELECT reason FROM verdict WHERE judge = 'llm' AND abstained",
     )
     assert reason in said[0]
+
+
+def test_question_that_an_expired_batch_lists_without_a_response_is_asked_again(
+    workspace: Workspace, server: BatchServer
+) -> None:
+    step(workspace)
+
+    def expire(lines: list[str]) -> list[str]:
+        left = {"response": None, "error": {"code": "batch_expired", "message": "too late"}}
+        return [json.dumps({**json.loads(lines[0]), **left}), *lines[1:]]
+
+    server.edit = expire
+    server.finish("expired")
+    done = step(workspace, NOW + HOUR)
+    assert done.lines[0].startswith("batch batch-0 ended: 2 of 3 answered")
+    assert done.lines[1].startswith("handed over 1 questions")
+
+
+def test_batch_of_nothing_but_rejections_blames_the_settings_and_not_the_items(
+    workspace: Workspace, server: BatchServer
+) -> None:
+    step(workspace)
+    server.always(fails(400, "reasoning_effort is not supported"))
+    server.finish()
+    with pytest.raises(JudgeError, match="rejected all 3 questions"):
+        step(workspace, NOW + HOUR)
+    assert count(workspace, "call") == 0
+    server.always(DECISIVE)
+    step(workspace, NOW + 2 * HOUR)
+    server.finish()
+    assert not step(workspace, NOW + 3 * HOUR).waiting
+    assert count(workspace, "evidence WHERE weight != 0") == 3
+
+
+def test_many_questions_are_handed_over_in_files_that_are_taken(
+    workspace: Workspace, server: BatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "MOST", 2)
+    assert len(step(workspace).lines) == 2
+    assert [len(server.asked(batch)) for batch in server.batches] == [2, 1]
+    server.finish()
+    assert not step(workspace, NOW + HOUR).waiting
 
 
 def test_unreadable_answer_is_the_last_word(workspace: Workspace, server: BatchServer) -> None:
