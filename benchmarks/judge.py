@@ -34,5 +34,8 @@ def run() -> None:
     started = time.perf_counter()
     peer.predict_proba(texts)
     theirs = len(texts) / (time.perf_counter() - started)
-    print(f"judge {ours:,.0f} items/s (20 outputs), TF-IDF + logistic regression {theirs:,.0f} (1)")
+    outputs = len(fitted[0].bias)
+    print(
+        f"judge {ours:,.0f} items/s ({outputs} outputs), TF-IDF + logistic regression {theirs:,.0f} (1)"
+    )
     print(f"ratio {ours / theirs:.2f}")
