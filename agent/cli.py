@@ -25,6 +25,10 @@ app = typer.Typer(
 )
 index = typer.Typer(help="The vector index.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(index, name="index")
+audit = typer.Typer(help="Audit packs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(audit, name="audit")
+event = typer.Typer(help="Events by hand.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(event, name="event")
 source = typer.Typer(help="The list of sources.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(source, name="source")
 
@@ -357,6 +361,34 @@ def explain(
 
 
 @app.command()
+def whatif(
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EVENT|CATEGORY|PUBLISHER", help="Leave this out; may be repeated."),
+    ] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """The score without some of its evidence; without options, what would take it across 50."""
+    from agent import report, screen, whatif
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        found = report.standing_at(workspace, _end(as_of))
+        if without:
+            answer = whatif.without(workspace, found, without)
+        else:
+            answer = whatif.across(workspace, found)
+    if as_json:
+        _print_json(answer)
+    elif without:
+        screen.without(answer)
+    else:
+        screen.across(answer)
+
+
+@app.command()
 def items(
     since: Since = None,
     as_of: AsOf = None,
@@ -552,6 +584,72 @@ def export_sources(config: ConfigPath = DEFAULT_CONFIG) -> None:
     print(opml.write(configuration.load(config).sources).decode(), end="")
 
 
+@audit.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="Where to write it.")],
+    as_of: AsOf = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Write everything a score rests on into one sealed file."""
+    from agent import auditing, pack, report
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        found = report.standing_at(workspace, _end(as_of))
+        data = auditing.export(workspace, found)
+    _write(file, data)
+    print(f"Wrote {file}: score {found.score.score:.1f} as of {found.as_of:%Y-%m-%d}.")
+    print(f"Its seal, to be kept elsewhere: {pack.seal_of(data)}")
+
+
+@audit.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="An audit pack.")],
+    seal: Annotated[
+        str | None, typer.Option("--seal", help="The seal it was exported with.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every byte, quote and figure of a pack, and compute its score again from it alone."""
+    from dataclasses import asdict
+
+    from agent import screen, verifying
+
+    answer = asdict(verifying.verify(_read(file), seal))
+    _print_json(answer) if as_json else screen.verification(str(file), answer)
+    if answer["faults"]:
+        raise typer.Exit(1)
+
+
+@event.command("merge")
+def merge(
+    one: Annotated[str, typer.Argument(metavar="EVENT", help="An event's id.")],
+    other: Annotated[str, typer.Argument(metavar="EVENT", help="Another's.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Make one event of two that report the same happening; the ledger is restated."""
+    from agent import regrouping
+    from agent.workspace import writing
+
+    with writing(config) as workspace:
+        before, after = regrouping.merge(workspace, one, other, _now())
+    print(f"Merged; score {before:.1f} -> {after:.1f}")
+
+
+@event.command("split")
+def split(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="An item's id.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Give an item that reports something else an event of its own; the ledger is restated."""
+    from agent import regrouping
+    from agent.workspace import writing
+
+    with writing(config) as workspace:
+        before, after = regrouping.split(workspace, item, _now())
+    print(f"Split; score {before:.1f} -> {after:.1f}")
+
+
 @index.command("rebuild")
 def rebuild(
     embed_again: Annotated[
@@ -628,6 +726,26 @@ def _exit_on_faults(source: str, got: "Intake") -> None:
         )
     if got.faults or got.undated:
         raise typer.Exit(1)
+
+
+def _read(file: Path) -> bytes:
+    from agent.errors import ThesiswatchError
+
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ThesiswatchError(f"{file} cannot be read: {reason}", "Check its name") from error
+
+
+def _write(file: Path, data: bytes) -> None:
+    from agent.errors import ThesiswatchError
+
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ThesiswatchError(f"{file} cannot be written: {reason}", "Name another") from error
 
 
 def _print_json(answer: dict[str, Any] | Sequence[dict[str, Any]]) -> None:

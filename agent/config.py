@@ -80,7 +80,7 @@ class EventsSection(Section):
     """When two items are the same happening."""
 
     window_days: Annotated[int, Field(ge=1, le=30)] = 7
-    likeness: Annotated[float, Field(ge=0, le=1)] = 0.45
+    likeness: Annotated[float, Field(ge=0, le=1)] = 0.44
 
 
 class ReliabilitySection(Section):

@@ -87,6 +87,11 @@ class Judging:
         opened = partial(spending.open_account, database, config, self._ask_at, self._later)
         return llm.make(config, self._workspace.thesis, opened)
 
+    @property
+    def told(self) -> tuple[str, str] | None:
+        """Version and text of what the language model is told."""
+        return (self.model.prompt_hash, self.model.prompt_text) if self.model else None
+
     def judge(self, waiting: Sequence[Any], vectors: Vectors, now: datetime | None) -> Judged:
         """Verdicts on items, oldest first, recorded `now` or else at the end of each one's day.
 
@@ -110,7 +115,8 @@ class Judging:
         with self._workspace.database.reading() as connection:
             events = items.events_of(connection, [case.item.number for case in cases])
         for case in cases:
-            groups[events[case.item.number], case.item.kind].append(case)
+            amends = f" {case.item.id}" if case.item.amends else ""  # it is judged itself
+            groups[events[case.item.number], case.item.kind + amends].append(case)
         for group, leader in self._leaders(groups).items():
             by = (leader.judge, leader.model, leader.prompt_hash)
             _follow(groups.pop(group), leader.item_number, leader.item_id, _stored(leader), by)

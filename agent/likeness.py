@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
-from math import fsum, log, sqrt
+from math import fsum, isclose, log, sqrt
 from typing import Any
 from zlib import crc32
 
@@ -39,6 +39,10 @@ SAME_MOVE, SAME_DAY = 0.1, timedelta(days=1)
 """Two headlines of one day on a subject's fall tell of the same fall: it happened once."""
 LAUNCH_AND_WHO, OTHER_LAUNCH = 2, 0.6
 """Headlines that share no more than a launch and who launches tell of two launches by one firm."""
+OTHER_FIGURES = 0.5
+"""Headlines on amounts that are a tenth or more apart tell of two happenings."""
+NO_REPORT, DENIED = 0.75, 0.45
+"""What a headline tells as news that asks, picks or predicts, and beside one that it denies."""
 SAME_OWNER = 0.6
 """What the likeness of two articles of one publisher is worth."""
 UNSEEN = 200
@@ -56,11 +60,12 @@ _SENSES = {
     for line in """
         FALL fall falls fell falling drop drops dropped plunge plunges plunged plunging plummet
         FALL plummets plummeted plummeting sink sinks sank sinking tank tanks tanked tanking
+        FALL rattle rattles rattled shock shocks shocked shockwave shockwaves panic wipe wipes wiped
         FALL tumble tumbles tumbled slide slides slid sliding slump slumps slumped crash crashes
         FALL crashed slip slips slipped decline declines declined selloff rout loses lost sheds
         RISE rise rises rose rising surge surges surged surging soar soars soared soaring jump
         RISE jumps jumped rally rallies rallied climb climbs climbed gain gains gained rebound
-        STOCK stock stocks share shares market markets
+        STOCK stock stocks share shares market markets nasdaq
         LAUNCH launch launches launched unveil unveils unveiled release releases released debut
         LAUNCH introduce introduces introduced announce announces announced debuts
         BUY buy buys bought acquire acquires acquired acquisition
@@ -73,6 +78,18 @@ _SENSES = {
     for word in line.split()[1:]
 }
 """Words that headlines use for one another, by what they say."""
+_AMOUNT = re.compile(
+    r"\b(\d+(?:\.\d+)?)[ -]?(k|m|mn|b|bn|t|tn|thousand|million|billion|trillion|percent|per cent|%)"
+    r"(?![a-z0-9])"
+)
+_UNITS = {"thousand": "k", "mn": "m", "million": "m", "billion": "b", "bn": "b"}
+_UNITS |= {"trillion": "t", "tn": "t", "percent": "%", "per cent": "%"}
+_SIZES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_NO_REPORT = re.compile(
+    r"^(show|ask|tell) hn\b|^(where|how|why|when|what|should|could|is|are|can|will) .*\?$"
+    r"|^(prediction|opinion|better)\b|\bstocks? to (buy|own|hold|sell)\b|\bshould you buy\b"
+)
+_DENIES = re.compile(r"\b(won|isn|doesn|don|didn|can|wasn|aren).?t\b|\b(not|never|no)\b")
 
 
 @dataclass(frozen=True)
@@ -100,9 +117,26 @@ class Fingerprint:
         head = dict.fromkeys(_telling(_words(self.text)[:HEAD]), 1.0)
         return {**head, **dict.fromkeys(self.headline, HEADLINE)}
 
-    @property
+    @cached_property
+    def figures(self) -> frozenset[tuple[str, float]]:
+        """The amounts in the headline: ("", so much) and ("%", per cent)."""
+        return frozenset(_figures(self.title.casefold()))
+
+    @cached_property
+    def denies(self) -> bool:
+        """Whether the headline says that something is not so."""
+        return bool(_DENIES.search(self.title.casefold()))
+
+    @cached_property
+    def reports(self) -> bool:
+        """Whether the headline says that something happened; a question about a fall does."""
+        return bool(self.move) or not _NO_REPORT.search(self.title.casefold())
+
+    @cached_property
     def move(self) -> int:
-        """+1 when the headline tells of a rise, -1 of a fall, 0 of neither or both."""
+        """+1 when the headline tells of a rise, -1 of a fall, 0 of neither, both or a denial."""
+        if self.denies:
+            return 0
         return ("RISE" in self.headline) - ("FALL" in self.headline)
 
     @cached_property
@@ -164,6 +198,10 @@ class Usage:
         shared = one.headline & other.headline
         if "LAUNCH" in shared and len(shared) <= LAUNCH_AND_WHO:
             alike *= OTHER_LAUNCH
+        alike *= 1.0 if one.reports and other.reports else NO_REPORT
+        alike *= 1.0 if one.denies == other.denies else DENIED
+        if one.figures and other.figures and not _agree(one, other):
+            alike *= OTHER_FIGURES
         return alike * float(0.5 ** (apart / FADE))
 
     def _named(self, one: Fingerprint, other: Fingerprint) -> float:
@@ -187,6 +225,21 @@ class Usage:
     def _length(self, uses: Mapping[str, int], terms: Terms) -> float:
         rarity = self._rarities
         return sqrt(fsum([(n * rarity[uses[term]]) ** 2 for term, n in terms.items()]))
+
+
+def _agree(one: Fingerprint, other: Fingerprint) -> bool:
+    """Whether some amount in one headline is about one in the other."""
+    return any(
+        unit == other_unit and isclose(size, other_size, rel_tol=0.1)
+        for unit, size in one.figures
+        for other_unit, other_size in other.figures
+    )
+
+
+def _figures(text: str) -> Iterator[tuple[str, float]]:
+    for number, unit in _AMOUNT.findall(text):
+        short = _UNITS.get(unit, unit)
+        yield ("%", float(number)) if short == "%" else ("", float(number) * _SIZES[short])
 
 
 def _words(text: str) -> list[str]:

@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from agent import figures, standing
+from agent import figures, regrouping, standing
 from agent.calibration import PERSON
 from agent.collecting import collect
 from agent.days import end_of, start_of
@@ -147,18 +147,24 @@ class Pass:
         None of it bears on the score before `settle`.
         """
         judging = self._judging if asking else self._recalling
+        now = None if day_by_day else until
         if judging.takes_up:
             with self._database.writing() as connection:
                 self.resumed += items.resume(connection)
-        judge = partial(self._judge, judging=judging, now=None if day_by_day else until)
+        judge = partial(self._judge, judging=judging, now=now)
         self._run("embed", ItemState.FETCHED, self._embed, until)
-        self._run("group", ItemState.EMBEDDED, self._group, until)
+        self._run("group", ItemState.EMBEDDED, partial(self._group, now=now), until)
         self._run("judge", ItemState.GROUPED, judge, until)
         self._indexer.feed()
 
     def settle(self, now: datetime) -> None:
-        """Bring every judged item first seen by `now` to the ledger, as of `now`."""
+        """Bring every judged item first seen by `now` to the ledger, as of `now`.
+
+        Then events that turned out to be one by then are made one.
+        """
         self._run("score", ItemState.JUDGED, partial(self._score, now=now), now)
+        with self._database.writing() as connection:
+            regrouping.settle(connection, self._weigher, now)
 
     def _run(self, name: str, before: ItemState, work: Work, until: datetime) -> None:
         full = True
@@ -276,10 +282,11 @@ class Pass:
             with self._database.writing() as connection:
                 items.quarantine(connection, numbers[0], str(error))
 
-    def _group(self, numbers: Sequence[int]) -> None:
+    def _group(self, numbers: Sequence[int], now: datetime | None) -> None:
         waiting = self._rows_of(numbers)
         with self._database.writing() as connection:
-            self._grouper.group(connection, waiting, self._vectors_of(connection, numbers))
+            vectors = self._vectors_of(connection, numbers)
+            self._grouper.group(connection, waiting, vectors, now)
 
     def _judge(self, numbers: Sequence[int], judging: Judging, now: datetime | None) -> None:
         """Verdicts, recorded `now` or else at the end of each item's day."""
@@ -289,6 +296,10 @@ class Pass:
         judged = judging.judge(waiting, vectors, now)
         with self._database.writing() as connection:
             verdicts.add(connection, judged.rows)
+            if judging.told and any(row["judge"] == LlmJudge.name for row in judged.rows):
+                at = max(row["recorded_at"] for row in judged.rows)
+                verdicts.keep_prompt(connection, *judging.told, at)
+            self._grouper.hear(connection, judged.rows, now)
             if self.resumed:  # some of them may have been judged before
                 verdicts.mark_gates(connection, judged.rows)
             done = [number for number in numbers if number not in judged.deferred]

@@ -3,21 +3,25 @@
 Everything comes from stored rows; nothing here judges, fetches or writes.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from math import log
 from typing import Any
 
-from agent import spending, standing
+from agent import attribution, spending, standing
+from agent.attribution import Change, Frame
 from agent.collecting import Trial
 from agent.errors import ThesiswatchError
+from agent.events import FROZEN
 from agent.health import Health
 from agent.injection import sift
 from agent.score import Confusion, LedgerRow
 from agent.standing import Sight, Standing, as_ledger_row, assess, thesis_of
 from agent.thesis import Thesis
 from agent.workspace import Workspace
-from store import events, items, ledger, outbox, sources, verdicts
+from store import events, items, ledger, outbox, regroupings, sources, verdicts
+from store.models import ItemState
 
 Answer = dict[str, Any]
 SETTLED = timedelta(days=2)
@@ -26,7 +30,7 @@ SETTLED = timedelta(days=2)
 
 def score(workspace: Workspace, as_of: datetime | None) -> Answer:
     """The score as the last pass left it, or as the program would have given it at `as_of`."""
-    found = _standing(workspace, as_of)
+    found = standing_at(workspace, as_of)
     return {
         "score": found.score.score,
         "low": found.score.low,
@@ -64,23 +68,24 @@ def explain(
 
     Without filters the contributions and `prior_log_odds` add up to `log_odds`; with `since`,
     each row's contribution is its change since then, and with `prior_change` (which only an
-    edited thesis makes) they add up to `change`.
+    edited thesis makes) they add up to `change`; so do the `causes`.
     """
     thesis = workspace.thesis
     _known_category(thesis, category)
-    now = _standing(workspace, as_of)
+    now = standing_at(workspace, as_of)
     rows = _contributions(workspace, now)
     answer: Answer = {"as_of": _iso(now.as_of), "score": now.score.score}
     answer["prior_log_odds"] = _log_odds(now.thesis.prior)
     answer["log_odds"] = now.score.log_odds
     if since is not None:
-        before = _standing(workspace, since)
+        before = standing_at(workspace, since)
         rows = _changes(rows, _contributions(workspace, before))
         answer |= {
             "since": _iso(since),
             "score_then": before.score.score,
             "change": now.score.log_odds - before.score.log_odds,
             "prior_change": _log_odds(now.thesis.prior) - _log_odds(before.thesis.prior),
+            "causes": _causes(workspace, before, now),
         }
     if item_id is not None:
         event_id = _item(workspace, item_id).event_id
@@ -104,29 +109,41 @@ def listing(
     """Stored items, newest first."""
     _known_category(workspace.thesis, category)
     with workspace.database.reading() as connection:
+        then = regroupings.events_then(connection, as_of) if as_of else {}
         rows = items.listing(
             connection,
             since=since,
             until=as_of,
             category=category,
             event_id=event_id,
+            moved=then,
             match=match,
             limit=limit,
         )
-    return [
-        {
-            "id": row.id,
-            "event_id": row.event_id,
-            "title": row.title,
-            "url": row.url,
-            "publisher": row.publisher,
-            "published": _iso(row.published_at),
-            "first_seen": _iso(row.first_seen_at),
-            "state": row.state,
-            "labels": row.labels or [],
-        }
-        for row in rows
-    ]
+    return [_listed(row, then.get(row.number, row.event_id), as_of) for row in rows]
+
+
+def _listed(row: Any, event_id: str | None, as_of: datetime | None) -> Answer:
+    """An item as it stood at `as_of`."""
+    dated = as_of is None or row.dated_at is None or row.dated_at <= as_of
+    return {
+        "id": row.id,
+        "event_id": event_id,
+        "title": row.title,
+        "url": row.url,
+        "publisher": row.publisher,
+        "published": _iso(row.published_at) if dated else None,
+        "first_seen": _iso(row.first_seen_at),
+        "state": row.state if as_of is None else _state_then(row),
+        "labels": row.labels or [],
+    }
+
+
+def _state_then(row: Any) -> str:
+    """How far an item had come, by whether a judge had spoken by then."""
+    if row.state == ItemState.QUARANTINED:
+        return str(row.state)
+    return str(ItemState.SCORED if row.abstained is not None else ItemState.DEFERRED)
 
 
 def show(workspace: Workspace, id_: str) -> Answer:
@@ -136,6 +153,8 @@ def show(workspace: Workspace, id_: str) -> Answer:
         event_id = item.event_id if item else id_
         found = events.by_ids(connection, [event_id] if event_id else []).get(event_id or "")
         members = items.of_event(connection, found.id) if found else []
+        regrouped = regroupings.of_event(connection, found.id) if found else []
+        moves = regroupings.moves(connection, [item.number for item in members])
         said = verdicts.of_item(connection, item.number) if item else []
     if item is None and found is None:
         raise ThesiswatchError(
@@ -143,7 +162,7 @@ def show(workspace: Workspace, id_: str) -> Answer:
         )
     answer: Answer = {"item": _whole(item) if item else None}
     answer["verdicts"] = [_verdict(one) for one in said]
-    answer["event"] = None if found is None else _event(found, members)
+    answer["event"] = None if found is None else _event(found, members, moves, regrouped)
     return answer
 
 
@@ -179,8 +198,11 @@ def source_table(workspace: Workspace, today: datetime) -> list[Answer]:
     return [_source(name, states.get(name), *found[name]) for name in found]
 
 
-def _standing(workspace: Workspace, as_of: datetime | None) -> Standing:
-    """The score at `as_of`, with the thesis and the blindness of that time."""
+def standing_at(workspace: Workspace, as_of: datetime | None) -> Standing:
+    """The score at `as_of`, with the thesis and the blindness of that time.
+
+    Raises ThesiswatchError before the first pass.
+    """
     rows, thesis, at, sight, confusion = _rows(workspace, as_of)
     return assess(rows, thesis, at, sight, confusion)
 
@@ -230,10 +252,21 @@ def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
             "reliability": row.reliability,
             "corroboration": row.corroboration,
             "staleness": row.staleness,
+            "storyline_rank": row.storyline_rank,
+            "cap": row.cap,
             "half_life_days": row.half_life_days,
+            "decay": _faded(row, found.as_of),
             "self_report": row.self_report,
             "owners": row.owners,
             "cause": row.cause,
+            **{name: _label_of(row).get(name) for name in ("claim", "quote", "quote_at")},
+            "judge": row.judge,
+            "model": row.model,
+            "prompt_hash": row.prompt_hash,
+            "input_hash": row.input_hash,
+            "thesis_version": row.thesis_version,
+            "row": row.id,
+            "verdict": row.verdict_id,
             "item_id": row.item_id,
             "title": row.title,
             "url": row.url,
@@ -243,6 +276,31 @@ def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
         }
         for row, contribution in zip(stored, again.score.contributions, strict=True)
     ]
+
+
+def _causes(workspace: Workspace, then: Standing, now: Standing) -> dict[str, float]:
+    """Log-odds that each cause added between two instants."""
+    with workspace.database.reading() as connection:
+        before = ledger.standing(connection, now.thesis.id, then.as_of)
+        since = ledger.between(connection, now.thesis.id, then.as_of, now.as_of)
+    frames = [Frame(one.as_of, one.thesis.weights, one.thesis.prior) for one in (then, now)]
+    rows = [as_ledger_row(row._mapping) for row in before]
+    changes = [Change(as_ledger_row(row._mapping), row.cause) for row in since]
+    found = attribution.split(rows, changes, *frames)
+    return {str(cause): size for cause, size in found.items()}
+
+
+def _label_of(row: Any) -> Answer:
+    """The label that a ledger row is made of; a copy's quote stands in the item judged for it."""
+    labels = [one for one in row.labels if one["category"] == row.category]
+    mine = [one for one in labels if one["stance"] == row.stance] or labels
+    return dict(mine[0]) if mine else {}
+
+
+def _faded(row: Any, as_of: datetime) -> float:
+    """What is left of a row's weight: 2^-(age/H)."""
+    age = max((as_of - row.occurred_at) / timedelta(days=1), 0.0)
+    return float(2.0 ** (-age / row.half_life_days))
 
 
 def _changes(now: list[Answer], then: list[Answer]) -> list[Answer]:
@@ -320,12 +378,28 @@ def _verdict(row: Any) -> Answer:
     return {**{name: getattr(row, name) for name in names}, "recorded": _iso(row.recorded_at)}
 
 
-def _event(event: Any, members: list[Any]) -> Answer:
+def _event(
+    event: Any, members: Sequence[Any], moves: Sequence[Any], regrouped: Sequence[Any]
+) -> Answer:
+    """An event, why each member is in it, and what it was merged with or lost."""
+    came = {one.item_number: one for one in moves if one.to_event == event.id}
     return {
         "id": event.id,
         "title": event.title,
         "storyline": event.storyline,
         "opened": _iso(event.opened_at),
+        "frozen": _iso(event.opened_at + FROZEN),
+        "merged_into": event.merged_into or None,
+        "regroupings": [
+            {
+                "at": _iso(one.at),
+                "kind": one.kind,
+                "from": one.from_event,
+                "to": one.to_event,
+                "why": one.reason,
+            }
+            for one in regrouped
+        ],
         "members": [
             {
                 "id": item.id,
@@ -334,11 +408,19 @@ def _event(event: Any, members: list[Any]) -> Answer:
                 "owner": item.owner,
                 "url": item.url,
                 "first_seen": _iso(item.first_seen_at),
-                "why": item.event_reason,
+                "why": _why(item, came.get(item.number)),
             }
             for item in members
         ],
     }
+
+
+def _why(item: Any, move: Any | None) -> str:
+    """Why an item is in its event: how it was placed, and the merge or split that moved it."""
+    if move is None:
+        return str(item.event_reason)
+    how = f"{move.kind} from {move.from_event} on {move.at:%Y-%m-%d}: {move.reason}"
+    return f"{item.event_reason}; {how}"
 
 
 def _source(name: str, state: Any | None, health: Health, per_week: float) -> Answer:

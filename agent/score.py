@@ -146,7 +146,7 @@ def compute(
     order = sorted(range(len(rows)), key=lambda i: (rows[i].event_id, rows[i].category))
     ledger = [rows[i] for i in order]
     names = sorted(weights)
-    omega = _normalised(weights, names)
+    omega = np.array([normalised(weights)[name] for name in names])
     place = {name: i for i, name in enumerate(names)}
     codes = np.array([place[row.category] for row in ledger], dtype=np.int64)
     terms = _decayed(ledger, as_of)
@@ -187,15 +187,16 @@ def pillars(score: Score, pillar_of: Mapping[str, str]) -> dict[str, float]:
     return found
 
 
+def normalised(weights: Mapping[str, float]) -> dict[str, float]:
+    """omega_c, by category in the order of their names: they sum to 1."""
+    names = sorted(weights)
+    raw = np.array([weights[name] for name in names], dtype=np.float64)
+    return dict(zip(names, (raw / raw.sum()).tolist(), strict=True))
+
+
 def sigma(log_odds: float) -> float:
     """Log-odds to 0-100, written so that sigma(x) and sigma(-x) mirror around 50."""
     return float(50.0 + 50.0 * np.tanh(log_odds / 2))
-
-
-def _normalised(weights: Mapping[str, float], names: Sequence[str]) -> Array:
-    raw = np.array([weights[name] for name in names], dtype=np.float64)
-    normalised: Array = raw / raw.sum()
-    return normalised
 
 
 def _decayed(rows: Sequence[LedgerRow], as_of: datetime) -> Array:

@@ -12,6 +12,7 @@ from agent.sources import Fault
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 _STEERING = re.compile(r"[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 MOST_FAULTS = 10
+MOST_EVENTS = 15
 
 
 def console() -> Any:
@@ -96,6 +97,8 @@ def evidence(answer: dict[str, Any], limit: int) -> None:
             f"{answer['score_then']:.1f} -> {answer['score']:.1f} of 100 between "
             f"{answer['since']} and {answer['as_of']} ({answer['change']:+.3f} log-odds)"
         )
+        causes = answer["causes"].items()
+        out.print("by cause: " + ", ".join(f"{name} {size:+.3f}" for name, size in causes))
     else:
         from_rows = answer["log_odds"] - answer["prior_log_odds"]
         out.print(
@@ -121,6 +124,61 @@ def evidence(answer: dict[str, Any], limit: int) -> None:
     if len(rows) > limit:
         rest = sum(row["contribution"] for row in rows[limit:])
         out.print(f"and {len(rows) - limit:,} more rows adding {rest:+.4f}; --limit shows more")
+
+
+def without(answer: dict[str, Any]) -> None:
+    """The score with and without what was left out."""
+    out = console()
+    for one in answer["without"]:
+        out.print(f"without the {one['kind']} {safe(one['name'])}")
+    for name, place in (("with", ""), ("without", "_without")):
+        score, low, high = (answer[f"{part}{place}"] for part in ("score", "low", "high"))
+        out.print(f"{name:>8}  {score:.1f} of 100   band {low:.1f} to {high:.1f}")
+    out.print(
+        f"{answer['rows']:,} rows differ, {answer['change']:+.3f} log-odds as of {answer['as_of']}"
+    )
+
+
+def across(answer: dict[str, Any]) -> None:
+    """What would take the score to the other side of 50."""
+    out = console()
+    gone = answer["without_events"]
+    lead = f"{answer['score']:.1f} of 100 as of {answer['as_of']}"
+    after = f"{answer['score_without']:.1f}"
+    if answer["crosses"]:
+        out.print(f"{lead}; without these {len(gone):,} events it would be {after}:")
+    else:
+        out.print(f"{lead}; without all that supports its side it would be {after}:")
+    table = _table(">", "event", "what happened")
+    for n, one in enumerate(gone[:MOST_EVENTS], 1):
+        table.add_row(str(n), one["event_id"], safe(one["title"]))
+    out.print(table)
+    if len(gone) > MOST_EVENTS:
+        out.print(f"and {len(gone) - MOST_EVENTS:,} more; --json has them all")
+    out.print(
+        f"or so many new decisive reports ({answer['decisive_nats']:.2f} nats each) for the other "
+        "side:"
+    )
+    counts = _table("category", ">new events")
+    for name, count in answer["new_events"].items():
+        counts.add_row(safe(name), "it cannot do it alone" if count is None else f"{count:,}")
+    each = answer["new_events_on_each"]
+    counts.add_row("each of them", "not even all do" if each is None else f"{each:,}")
+    out.print(counts)
+
+
+def verification(file: str, answer: dict[str, Any]) -> None:
+    """Whether a pack holds."""
+    out = console()
+    for fault in answer["faults"]:
+        out.print(f"[red]FAULT[/red] {safe(fault)}")
+    if answer["faults"]:
+        out.print(f"{safe(file)} does not hold: {len(answer['faults']):,} faults")
+        return
+    counts = ", ".join(f"{count:,} {name}" for name, count in answer["counts"].items())
+    out.print(f"{safe(file)} holds: {counts} checked")
+    out.print(f"its score is {answer['score']:.1f} as of {answer['as_of']}, computed from it alone")
+    out.print(f"seal {answer['seal']}")
 
 
 def items(rows: Sequence[dict[str, Any]]) -> None:
@@ -172,7 +230,11 @@ def shown(answer: dict[str, Any]) -> None:
         for line in verdict(one):
             out.print(line)
     if event := answer["event"]:
-        out.print(f"\nevent {event['id']}, opened {event['opened']}")
+        frozen = f"frozen from {event['frozen'][:10]} on"
+        out.print(f"\nevent {event['id']}, opened {event['opened']}, {frozen}")
+        for one in event["regroupings"]:
+            moved = f"{one['from']} -> {one['to']}"
+            out.print(f"{one['kind']} {one['at'][:16]}: {moved}, {safe(one['why'])}")
         table = _table("seen", "publisher", "title", "why it is in this event")
         for one in event["members"]:
             table.add_row(

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from agent import calibration, evidence, standing
-from agent.calibration import Calibrations
-from agent.events import Storylines
+from agent.calibration import PERSON, Calibrations
+from agent.events import FROZEN, Storylines
 from agent.standing import Book
 from agent.workspace import Workspace
 from store import events, ledger, verdicts
@@ -64,18 +64,28 @@ class Weigher:
             book.take(rows)
         self._book = book
 
+    def dissolve(self, connection: Any, event_id: str, now: datetime, cause: str) -> None:
+        """Retract what stands of an event that has no members any more."""
+        event = events.by_ids(connection, [event_id])[event_id]
+        book = self.book(connection, now)
+        self._book = None
+        rows = [
+            {**row, **RETRACTED, **self._stamp(event_id, now), "cause": cause}
+            for row in book.beside(event_id, set())
+        ]
+        ledger.append(connection, rows)
+        book.take(rows)
+        if self._storylines:
+            self._storylines.drop(event.storyline, event.opened_at, event.id)
+        self._book = book
+
     def _restated(
         self, connection: Any, book: Book, event: Any, said: Sequence[Any], now: datetime
     ) -> list[dict[str, Any]]:
         """Rows that do not stand yet as they should."""
-        witnesses = [self._witness(one) for one in said if _counts(one, now)]
-        called_for = self._rows(connection, event, witnesses)
-        stamp = {
-            "event_id": event.id,
-            "thesis_id": self._thesis.id,
-            "thesis_version": self._thesis.version,
-            "recorded_at": now,
-        }
+        heard = witnesses(self._workspace, self._calibrations, event, said, now)
+        called_for = self._rows(connection, event, heard)
+        stamp = self._stamp(event.id, now)
         restated = [
             {**asdict(row), "owners": list(row.owners), **stamp, "cause": cause}
             for row in called_for
@@ -84,44 +94,82 @@ class Weigher:
         gone = book.beside(event.id, {row.category for row in called_for})
         return restated + [{**row, **RETRACTED, **stamp} for row in gone]
 
+    def _stamp(self, event_id: str, now: datetime) -> dict[str, Any]:
+        return {
+            "event_id": event_id,
+            "thesis_id": self._thesis.id,
+            "thesis_version": self._thesis.version,
+            "recorded_at": now,
+        }
+
     def _rows(
-        self, connection: Any, event: Any, witnesses: Sequence[evidence.Witness]
+        self, connection: Any, event: Any, heard: Sequence[evidence.Witness]
     ) -> list[evidence.Row]:
-        """What the witnesses say; only events that take a side make the next ones stale."""
+        """What the witnesses `heard` say; only events that take a side make the next ones stale."""
         if self._storylines is None:
             self._storylines = Storylines(ledger.storylines(connection, self._thesis.id))
         place = (event.storyline, event.opened_at, event.id)
-        rows = evidence.weigh(witnesses, rank=self._storylines.rank(*place))
+        rows = evidence.weigh(heard, rank=self._storylines.rank(*place))
         if any(row.weight for row in rows):
             self._storylines.add(*place)
         return rows
 
-    def _witness(self, said: Any) -> evidence.Witness:
-        publisher = self._workspace.publishers.resolve(said.publisher, said.url)
-        owner = self._workspace.mentions.find(publisher.owner)
-        named = self._workspace.mentions.find(said.title)
-        return evidence.Witness(
-            item_number=said.number,
-            verdict_id=said.verdict_id,
-            owner=said.owner,
-            reliability=publisher.reliability,
-            opinion=publisher.opinion,
-            self_report=bool(owner & named),
-            kind=said.kind,
-            occurred_at=min(said.published_at, said.first_seen_at),
-            own=said.same_as is None,
-            confusion=self._calibrations.of(said.judge, said.model),
-            labels=tuple(
-                (label["category"], label["stance"], label["p"], label["severity"])
-                for label in said.labels
-                if not label.get("fault") and label["p"] >= self._workspace.config.judge.certainty
-            ),
-        )
+
+def witnesses(
+    workspace: Workspace,
+    calibrations: Calibrations,
+    event: Any,
+    said: Sequence[Any],
+    now: datetime,
+) -> list[evidence.Witness]:
+    """What `said`, the last verdicts on an event's members, come to as evidence at `now`."""
+    heard = [one for one in _deciding(said) if _counts(one, event, now)]
+    return [_witness(workspace, calibrations, one) for one in heard]
 
 
-def _counts(said: Any, now: datetime) -> bool:
-    """Only dated, relevant, decided verdicts on what had been seen by now make evidence."""
-    seen = max(said.first_seen_at, said.dated_at or said.first_seen_at)
-    return bool(
-        said.relevant and not said.abstained and said.published_at is not None and seen <= now
+def _witness(workspace: Workspace, calibrations: Calibrations, said: Any) -> evidence.Witness:
+    publisher = workspace.publishers.resolve(said.publisher, said.url)
+    owner = workspace.mentions.find(publisher.owner)
+    named = workspace.mentions.find(said.title)
+    return evidence.Witness(
+        item_number=said.number,
+        verdict_id=said.verdict_id,
+        owner=said.owner,
+        reliability=publisher.reliability,
+        opinion=publisher.opinion,
+        self_report=bool(owner & named),
+        kind=said.kind,
+        occurred_at=min(said.published_at, said.first_seen_at),
+        own=said.same_as is None,
+        confusion=calibrations.of(said.judge, said.model),
+        labels=tuple(
+            (label["category"], label["stance"], label["p"], label["severity"])
+            for label in said.labels
+            if not label.get("fault") and label["p"] >= workspace.config.judge.certainty
+        ),
     )
+
+
+def _deciding(said: Sequence[Any]) -> list[Any]:
+    """Of verdicts on documents of one kind a person's alone count, where there is one.
+
+    A document that another one amends says nothing any more.
+    """
+    decided = {one.kind for one in said if one.judge == PERSON}
+    amended = {one.amends for one in said if one.amends}
+    return [
+        one
+        for one in said
+        if (one.kind not in decided or one.judge == PERSON) and one.id not in amended
+    ]
+
+
+def _counts(said: Any, event: Any, now: datetime) -> bool:
+    """Only dated, relevant, decided verdicts on what had been seen by now make evidence.
+
+    What joins an event that is frozen is a late copy and adds nothing.
+    """
+    seen = max(said.first_seen_at, said.dated_at or said.first_seen_at)
+    late = said.first_seen_at - event.opened_at > FROZEN and not said.amends
+    decided = said.relevant and not said.abstained
+    return bool(decided and said.published_at is not None and seen <= now and not late)

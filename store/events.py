@@ -25,6 +25,11 @@ def touch(connection: Connection, last_seen: Mapping[str, datetime]) -> None:
         connection.execute(query, [{"e": key, "at": at} for key, at in last_seen.items()])
 
 
+def reopen(connection: Connection, id_: str) -> None:
+    """An event that was merged into another is one of its own again."""
+    connection.execute(update(_EVENT).where(_EVENT.c.id == id_).values(merged_into=""))
+
+
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
     """Events by id."""
     query = select(_EVENT).where(_EVENT.c.id.in_(WANTED))

@@ -3,18 +3,20 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, text, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, text, true, update
 
 from store import bulk
 from store.bulk import WANTED, wanted
-from store.models import Embedding, IndexOutbox, Item, ItemState, Verdict
+from store.models import Embedding, Event, IndexOutbox, Item, ItemState, Verdict
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 _ITEM = Item.__table__  # type: ignore[attr-defined]
 _EMBEDDING = Embedding.__table__  # type: ignore[attr-defined]
+_EVENT = Event.__table__  # type: ignore[attr-defined]
 _OUTBOX = IndexOutbox.__table__  # type: ignore[attr-defined]
 _VERDICT = Verdict.__table__  # type: ignore[attr-defined]
 
@@ -93,6 +95,16 @@ def events_of(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
     """The event that each item belongs to, by number."""
     query = select(_ITEM.c.number, _ITEM.c.event_id).where(_ITEM.c.number.in_(WANTED))
     return {row[0]: row[1] for row in connection.execute(query, wanted(numbers))}
+
+
+def homes(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+    """The events that items, by id, belong to, and when these were opened."""
+    query = (
+        select(_ITEM.c.id, _EVENT.c.id, _EVENT.c.opened_at)
+        .join(_EVENT, _EVENT.c.id == _ITEM.c.event_id)
+        .where(_ITEM.c.id.in_(WANTED))
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query, wanted(ids))}
 
 
 def event_ids(connection: Connection, numbers: Sequence[int]) -> list[str]:
@@ -264,12 +276,14 @@ def listing(
     until: datetime | None = None,
     category: str | None = None,
     event_id: str | None = None,
+    moved: Mapping[int, str] = MappingProxyType({}),
     match: str | None = None,
     limit: int | None = None,
 ) -> list[Any]:
     """Items newest first with the newest verdict's labels; every filter narrows.
 
-    `until` answers as the program would have then: by first-seen time.
+    `until` answers as the program would have then: by first-seen time; `moved` names the events
+    of then of items that are in others now.
     """
     newest = select(func.max(_VERDICT.c.id)).group_by(_VERDICT.c.item_number)
     if until is not None:
@@ -284,7 +298,9 @@ def listing(
     if until is not None:
         query = query.where(_ITEM.c.first_seen_at <= until)
     if event_id is not None:
-        query = query.where(_ITEM.c.event_id == event_id)
+        came = [number for number, event in moved.items() if event == event_id]
+        in_it = and_(_ITEM.c.event_id == event_id, _ITEM.c.number.not_in(list(moved)))
+        query = query.where(or_(in_it, _ITEM.c.number.in_(came)))
     if category is not None:
         has = text(
             "EXISTS (SELECT 1 FROM json_each(verdict.labels) AS label"

@@ -8,11 +8,13 @@ from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from store import bulk
-from store.models import Event, Evidence, Item, Snapshot, ThesisVersion
+from store.bulk import WANTED, wanted
+from store.models import Event, Evidence, Item, Snapshot, ThesisVersion, Verdict
 
 _EVIDENCE = Evidence.__table__  # type: ignore[attr-defined]
 _ITEM = Item.__table__  # type: ignore[attr-defined]
 _EVENT = Event.__table__  # type: ignore[attr-defined]
+_VERDICT = Verdict.__table__  # type: ignore[attr-defined]
 _SNAPSHOT = Snapshot.__table__  # type: ignore[attr-defined]
 _VERSION = ThesisVersion.__table__  # type: ignore[attr-defined]
 
@@ -45,7 +47,7 @@ def every(connection: Connection, thesis_id: str) -> list[Any]:
 
 
 def with_sources(connection: Connection, thesis_id: str, as_of: datetime) -> list[Any]:
-    """The rows that count at `as_of`, beside the item that leads back to a source."""
+    """The rows that count at `as_of`, beside the item and the verdict that they come from."""
     query = (
         select(
             _EVIDENCE,
@@ -54,11 +56,32 @@ def with_sources(connection: Connection, thesis_id: str, as_of: datetime) -> lis
             _ITEM.c.url,
             _ITEM.c.publisher,
             _ITEM.c.published_at,
+            _VERDICT.c.judge,
+            _VERDICT.c.model,
+            _VERDICT.c.prompt_hash,
+            _VERDICT.c.input_hash,
+            _VERDICT.c.labels,
         )
         .join(_ITEM, _ITEM.c.number == _EVIDENCE.c.item_number)
+        .join(_VERDICT, _VERDICT.c.id == _EVIDENCE.c.verdict_id)
         .where(_EVIDENCE.c.id.in_(_latest(thesis_id, as_of)))
     )
     return list(connection.execute(query))
+
+
+def between(connection: Connection, thesis_id: str, start: datetime, end: datetime) -> list[Any]:
+    """Rows recorded after `start` and by `end`, in their order."""
+    query = select(_EVIDENCE).where(_EVIDENCE.c.thesis_id == thesis_id)
+    query = query.where(_EVIDENCE.c.recorded_at > start, _EVIDENCE.c.recorded_at <= end)
+    return list(connection.execute(query.order_by(_EVIDENCE.c.recorded_at, _EVIDENCE.c.id)))
+
+
+def ranks(connection: Connection, thesis_id: str, event_ids: Sequence[str]) -> dict[str, int]:
+    """Which of their storyline's week events were, by their last rows."""
+    query = select(_EVIDENCE.c.event_id, _EVIDENCE.c.storyline_rank)
+    query = query.where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.event_id.in_(WANTED))
+    found = connection.execute(query.order_by(_EVIDENCE.c.id), wanted(event_ids))
+    return {row[0]: row[1] for row in found}
 
 
 def storylines(connection: Connection, thesis_id: str) -> list[tuple[str, datetime, str]]:
@@ -67,6 +90,7 @@ def storylines(connection: Connection, thesis_id: str) -> list[tuple[str, dateti
         select(_EVENT.c.storyline, _EVENT.c.opened_at, _EVENT.c.id)
         .join(_EVIDENCE, _EVIDENCE.c.event_id == _EVENT.c.id)
         .where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.weight != 0)
+        .where(_EVENT.c.merged_into == "")
         .distinct()
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]

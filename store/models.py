@@ -127,7 +127,10 @@ class IndexOutbox(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """One happening; named after the item that opened it, so that a replay names it the same."""
+    """One happening; named after the item that opened it, so that a replay names it the same.
+
+    `merged_into` is the event that it turned out to be part of, or "".
+    """
 
     __tablename__ = "event"
     id: str = Field(primary_key=True)
@@ -135,6 +138,31 @@ class Event(SQLModel, table=True):
     storyline: str = Field(index=True)
     opened_at: datetime = Field(sa_type=Utc, index=True)
     last_at: datetime = Field(sa_type=Utc)
+    merged_into: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class Regrouping(SQLModel, table=True):
+    """Items that went from one event to another: all of them (a merge) or one (a split).
+
+    It holds from `at` on; until it is `settled` the items are still where they were. Append-only.
+    """
+
+    __tablename__ = "regrouping"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=Utc, index=True)
+    kind: str
+    from_event: str
+    to_event: str
+    reason: str
+    settled: bool
+
+
+class Move(SQLModel, table=True):
+    """An item that a regrouping moved."""
+
+    __tablename__ = "move"
+    regrouping_id: int = Field(primary_key=True, foreign_key="regrouping.id")
+    item_number: int = Field(primary_key=True, foreign_key="item.number", index=True)
 
 
 class Verdict(SQLModel, table=True):
@@ -302,6 +330,15 @@ class ThesisVersion(SQLModel, table=True):
     __tablename__ = "thesis_version"
     version: str = Field(primary_key=True)
     thesis_id: str
+    text: str
+    first_used_at: datetime = Field(sa_type=Utc)
+
+
+class PromptVersion(SQLModel, table=True):
+    """The text of every prompt that a verdict was given by."""
+
+    __tablename__ = "prompt_version"
+    version: str = Field(primary_key=True)
     text: str
     first_used_at: datetime = Field(sa_type=Utc)
 

@@ -8,15 +8,36 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, 
 
 from store import bulk
 from store.bulk import WANTED, wanted
-from store.models import Item, ItemState, Verdict
+from store.models import Item, ItemState, PromptVersion, Verdict
 
 _VERDICT = Verdict.__table__  # type: ignore[attr-defined]
 _ITEM = Item.__table__  # type: ignore[attr-defined]
+_PROMPT = PromptVersion.__table__  # type: ignore[attr-defined]
 
 
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record verdicts; one already recorded under the same key stays as it is."""
     bulk.insert(connection, _VERDICT, rows, skip_known=True)
+
+
+def keep_prompt(connection: Connection, version: str, text: str, at: datetime) -> None:
+    """Remember what a judge was told."""
+    row = {"version": version, "text": text, "first_used_at": at}
+    bulk.insert(connection, _PROMPT, [row], skip_known=True)
+
+
+def prompts(connection: Connection, versions: Sequence[str]) -> dict[str, str]:
+    """The texts of those of `versions` that are prompts of a language model."""
+    query = select(_PROMPT.c.version, _PROMPT.c.text).where(_PROMPT.c.version.in_(WANTED))
+    return {row[0]: row[1] for row in connection.execute(query, wanted(versions))}
+
+
+def on_evidence(connection: Connection, ids: Sequence[int], at: datetime) -> list[Any]:
+    """The verdicts `ids`, and whatever else had been said by `at` of the items they are on."""
+    on = select(_VERDICT.c.item_number).where(_VERDICT.c.id.in_(WANTED))
+    query = select(_VERDICT).where(_VERDICT.c.item_number.in_(on))
+    query = query.where(_VERDICT.c.recorded_at <= at).order_by(_VERDICT.c.id)
+    return list(connection.execute(query, wanted(ids)))
 
 
 def mark_gates(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -47,6 +68,7 @@ def of_events(connection: Connection, event_ids: Sequence[str]) -> list[Any]:
             _ITEM.c.published_at,
             _ITEM.c.first_seen_at,
             _ITEM.c.dated_at,
+            _ITEM.c.amends,
             _VERDICT.c.id.label("verdict_id"),
             _VERDICT.c.abstained,
             _VERDICT.c.relevant,
@@ -138,6 +160,21 @@ def unasked(
     counts = {row[0]: int(row[1]) for row in connection.execute(query)}
     late = int(connection.execute(waiting).scalar_one())
     return late, counts.get(unpaid, 0), late + sum(counts.values())
+
+
+def happenings(connection: Connection, since: datetime) -> list[Any]:
+    """What judges said happened in items first seen from `since` on that they judged themselves.
+
+    The last one's word on each: (id, first_seen_at, event_id, happening), in the order seen.
+    """
+    query = (
+        select(_ITEM.c.id, _ITEM.c.first_seen_at, _ITEM.c.event_id, _VERDICT.c.happening)
+        .join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+        .where(_ITEM.c.first_seen_at >= since, _VERDICT.c.happening != "")
+        .where(_VERDICT.c.same_as.is_(None), _VERDICT.c.abstained.is_(False))
+        .order_by(_ITEM.c.first_seen_at, _ITEM.c.id, _VERDICT.c.id)
+    )
+    return list({row.id: row for row in connection.execute(query)}.values())
 
 
 def every_event(connection: Connection) -> list[str]:

@@ -26,7 +26,7 @@ def label(quote: str, category: str = "training_efficiency", **more: Any) -> dic
 
 def judgement(*labels: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A whole answer; relevant when it has labels."""
-    event = "DeepSeek published a model" if labels else ""
+    event = "A laboratory published a model" if labels else ""
     said = {"event": event, "relevant": bool(labels), "novelty": "new", "labels": list(labels)}
     return {**said, **more}
 

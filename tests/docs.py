@@ -14,7 +14,13 @@ from agent import config as configuration
 from agent import thesis as theses
 from agent.judge import prompt
 
-_GROUPS = ((cli.app, "thesis"), (cli.source, "thesis source"), (cli.index, "thesis index"))
+_GROUPS = (
+    (cli.app, "thesis"),
+    (cli.event, "thesis event"),
+    (cli.audit, "thesis audit"),
+    (cli.source, "thesis source"),
+    (cli.index, "thesis index"),
+)
 README = Path(__file__).parent.parent / "README.md"
 JUDGE_PREFIX = Path(__file__).parent / "golden" / "judge_prefix.md"
 

@@ -8,7 +8,17 @@ from typing import Any
 from store.database import FILE_NAME
 from store.vectors import IndexReader
 
-TABLES = ("item", "embedding", "event", "verdict", "evidence", "snapshot", "thesis_version")
+TABLES = (
+    "item",
+    "embedding",
+    "event",
+    "verdict",
+    "evidence",
+    "snapshot",
+    "thesis_version",
+    "regrouping",
+    "move",
+)
 
 Rows = list[tuple[Any, ...]]
 

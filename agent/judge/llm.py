@@ -48,6 +48,7 @@ class LlmJudge:
         self._abilities = Abilities()
         self._outages = 0
         self.prompt_hash = self._prompt.version
+        self.prompt_text = self._prompt.text
 
     def judge(self, items: Sequence[Judgeable], vectors: Vectors | None = None) -> list[Verdict]:
         """Verdicts in order, several asked for at once; `vectors` are not looked at."""

@@ -27,10 +27,11 @@ def _random_code() -> str:
 
 @dataclass(frozen=True, slots=True)
 class JudgePrompt:
-    """The rules for one thesis; `version` names them and the answer's shape."""
+    """The rules for one thesis; `version` is the hash of their whole `text`."""
 
     prefix: str
     version: str
+    text: str
     shape: dict[str, Any]
     item: prompts.Prompt
     again: prompts.Prompt
@@ -67,9 +68,9 @@ def make(thesis: Thesis, folder: Path = prompts.FOLDER) -> JudgePrompt:
         categories="\n\n".join(_category(one) for one in thesis.categories),
         shape=json.dumps(shape, indent=1),
     )
-    parts = [prefix, item.text, again.text]
-    version = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-    return JudgePrompt(prefix, version, shape, item, again)
+    text = "\n".join([prefix, item.text, again.text])
+    version = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return JudgePrompt(prefix, version, text, shape, item, again)
 
 
 def _claim(claim: Claim) -> str:

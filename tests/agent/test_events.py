@@ -73,6 +73,18 @@ def placed(*items: Fingerprint) -> list[Placement]:
     return [one.place(item) for item in items]
 
 
+def merged(placements: list[Placement]) -> dict[str, str]:
+    """Each item's event when all that turned out to be one is one."""
+    found: dict[str, str] = {}
+    for one in placements:
+        found[one.item_id] = one.event_id
+        for merge in one.merges:
+            found = {
+                item: merge.into if event == merge.gone else event for item, event in found.items()
+            }
+    return found
+
+
 def events_of(placements: list[Placement]) -> list[str]:
     return [placement.event_id for placement in placements]
 
@@ -114,6 +126,10 @@ def row(
         "source": source or f"{id_}.example",
         "url": f"https://{source or id_}.example/{id_}",
     }
+
+
+def row_of(id_: str, title: str, published: str) -> dict[str, Any]:
+    return row(id_, title, published=published)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +326,86 @@ def test_a_later_development_is_another_event_of_the_storyline(read: Any) -> Non
     assert second.reason.startswith("same storyline")
 
 
+ROUT = (
+    row_of("a", "Nvidia shares sink as DeepSeek spooks Wall Street", "2025-01-27T08:00"),
+    row_of("b", "DeepSeek tops the App Store in the United States", "2025-01-27T09:00"),
+    row_of("c", "DeepSeek tops App Store, Nvidia shares sink on Wall Street", "2025-01-27T10:00"),
+)
+
+
+def test_report_that_is_like_two_events_makes_them_one(read: Any) -> None:
+    first, second, bridge = placed(*read(list(ROUT)))
+    assert first.event_id != second.event_id
+    (merge,) = bridge.merges
+    assert (merge.into, merge.gone) == (first.event_id, second.event_id)
+    assert merge.reason.startswith("both are like 'c' (mean likeness 0.")
+    assert set(merged([first, second, bridge]).values()) == {first.event_id}
+
+
+def test_what_a_person_took_apart_no_report_unites(read: Any) -> None:
+    first, second, _ = placed(*read(list(ROUT)))
+    kept = Window(
+        DEFAULT.window_days,
+        DEFAULT.likeness,
+        [frozenset((first.event_id, second.event_id))],
+    )
+    assert not any(kept.place(item).merges for item in read(list(ROUT)))
+
+
+def test_two_amounts_that_differ_are_two_happenings(read: Any) -> None:
+    same, other = (
+        placed(
+            *read(
+                [
+                    row("a", "SoftBank in talks to invest $25bn in OpenAI"),
+                    row("b", f"OpenAI in talks with SoftBank for investment of {amount}"),
+                ]
+            )
+        )
+        for amount in ("$25 billion", "$300 billion")
+    )
+    assert same[0].event_id == same[1].event_id
+    assert other[0].event_id != other[1].event_id
+
+
+def test_a_denial_of_a_fall_is_no_report_of_it(read: Any) -> None:
+    first, second = placed(
+        *read(
+            [
+                row("a", "DeepSeek sinks Nvidia shares"),
+                row("b", "DeepSeek won't sink Nvidia shares"),
+            ]
+        )
+    )
+    assert first.event_id != second.event_id
+
+
+def test_event_that_is_two_weeks_old_takes_no_more_reports(read: Any) -> None:
+    """Each report comes within the window of the one before, and only the last comes too late."""
+    days = ("01-01", "01-06", "01-11", "01-15", "01-16")
+    words = ("", " again", " on Monday", " today", " now")
+    found = placed(
+        *read(
+            [
+                row(
+                    f"i{n}",
+                    f"Cerebras files for a listing on Nasdaq{word}",
+                    published=f"2025-{day}",
+                )
+                for n, (day, word) in enumerate(zip(days, words, strict=True))
+            ]
+        )
+    )
+    assert [one.event_id == found[0].event_id for one in found] == [True] * 4 + [False]
+    assert found[-1].reason.startswith("same storyline")
+    assert found[-1].storyline == found[0].storyline
+
+
+def test_late_copy_is_filed_with_the_frozen_event_it_copies() -> None:
+    chain = [fingerprint(f"i{n}", "Nvidia falls", hours=24 * 5 * n) for n in range(5)]
+    assert len(set(events_of(placed(*chain)))) == 1
+
+
 def test_unlike_news_opens_a_storyline_of_its_own(read: Any) -> None:
     first, second = placed(
         *read(
@@ -428,9 +524,18 @@ def as_items(drawn: list[Any]) -> list[Fingerprint]:
 def rebuilt(items: list[Fingerprint], placements: list[Placement], at: datetime) -> Window:
     """The window as a restarted process reads it back: what was placed in the span before `at`."""
     again = window()
+    merged = {merge.gone: merge.into for one in placements for merge in one.merges}
+    opened = {
+        one.event_id: (one.storyline, item.at)
+        for item, one in zip(items, placements, strict=True)
+        if one.opened
+    }
     for item, placement in zip(items, placements, strict=True):
+        event = placement.event_id
+        while event in merged:
+            event = merged[event]
         if item.at >= at - timedelta(DEFAULT.window_days):
-            again.remember(item, placement.event_id, placement.storyline)
+            again.remember(item, event, *opened[event])
     return again
 
 
@@ -459,14 +564,14 @@ def test_an_event_is_named_after_the_item_that_opened_it(drawn: list[Any]) -> No
 
 
 def test_events_agree_with_those_grouped_by_hand(read: Any, shared: Path) -> None:
-    """On 207 real items: pair precision of at least 0.90 at a recall of at least 0.35.
+    """On 207 real items: pair precision of at least 0.90 at a recall of at least 0.45.
 
     Half of the pairs are ten reports of one market day, most of which share hardly a word.
     """
     lines = (shared / "gold" / "dev_events.jsonl").read_text(encoding="utf-8").splitlines()
     gold = [json.loads(line) for line in lines]
     truth = {one["id"]: one["event"] for one in gold}
-    found = {one.item_id: one.event_id for one in placed(*read(gold))}
+    found = merged(placed(*read(gold)))
     joined = defaultdict(list)
     for one, other in combinations(sorted(truth), 2):
         joined[found[one] == found[other], truth[one] == truth[other]].append((one, other))
@@ -474,4 +579,4 @@ def test_events_agree_with_those_grouped_by_hand(read: Any, shared: Path) -> Non
         len(joined[key]) for key in ((True, True), (True, False), (False, True))
     )
     assert right / (right + wrong) >= 0.90, joined[True, False]
-    assert right / (right + missed) >= 0.35
+    assert right / (right + missed) >= 0.45

@@ -266,7 +266,7 @@ def test_text_that_gives_orders_needs_both_judges(
     workspace = watching(item("a", both), item("b", fooled))
     run(workspace)
     found = report.explain(workspace, since=None, as_of=None, category=None, item_id=None)
-    assert [row["item_id"] for row in found["rows"]] == ["a"]
+    assert [row["item_id"] for row in found["rows"] if row["weight"]] == ["a"]
     (doubted,) = report.show(workspace, "b")["verdicts"][-1]["labels"]
     assert "no second judge agrees" in doubted["fault"]
 
@@ -343,3 +343,34 @@ def test_backfill_asks_about_what_was_judged_without_the_model(
     again = replay(workspace, past, "past", ask_at=NOW)
     assert (again.standing, len(server.asked)) == (done, 1)
     assert tables(workspace.database.folder) == kept
+
+
+WORDS = {
+    "Whale surfaces [training_efficiency+2]": "DeepSeek releases its R1 model",
+    "Liang shows what he has [training_efficiency+2]": "DeepSeek releases its R1 reasoning model",
+    "Sam does tasks [inference_efficiency+2]": "OpenAI releases Operator in the United States",
+}
+
+
+def telling(asked: dict[str, Any]) -> tuple[int, Any]:
+    """A model that says plainly what a coy headline is about."""
+    said = item_of(asked).rstrip(". ")
+    return says({**judgement(label(said.split(" [")[0])), "event": WORDS[said]})(asked)
+
+
+def test_items_of_which_the_model_says_one_happening_become_one_event(
+    watching: Callable[..., Workspace], server: ChatServer
+) -> None:
+    server.always(telling)
+    workspace = watching(*(item(name, text) for name, text in zip("abc", WORDS, strict=True)))
+    run(workspace)
+    found = dict(rows(workspace, "SELECT id, event_id FROM item"))
+    assert found["a"] == found["b"] != found["c"]
+    (why,) = (row[0] for row in rows(workspace, "SELECT reason FROM regrouping"))
+    assert why.startswith("judged to be one happening (likeness ")
+    ledger = report.explain(workspace, since=None, as_of=None, category=None, item_id="a")["rows"]
+    assert [(row["category"], len(row["owners"])) for row in ledger if row["weight"]] == [
+        ("training_efficiency", 2)
+    ]
+    members = report.show(workspace, found["a"])["event"]["members"]
+    assert any("DeepSeek releases its R1 reasoning model" in one["why"] for one in members)

@@ -69,7 +69,9 @@ def shown_item() -> str:
     label |= {"claim": EVIL, "quote": EVIL, "fault": EVIL}
     verdict |= {"prompt_hash": "abc", "reason": EVIL, "hindsight": True, "labels": [label]}
     member = {"first_seen": "2025-01-27T00:00", "publisher": EVIL, "title": EVIL, "why": EVIL}
-    event = {"id": "e1", "opened": "2025-01-27", "members": [member]}
+    moved = {"kind": "merge", "at": "2025-01-27", "from": "e2", "to": "e1", "why": EVIL}
+    event = {"id": "e1", "opened": "2025-01-27", "frozen": "2025-02-10", "regroupings": [moved]}
+    event["members"] = [member]
     return printed(screen.shown, {"item": item, "verdicts": [verdict], "event": event})
 
 
