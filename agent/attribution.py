@@ -29,6 +29,7 @@ CAUSE_OF = {
     "new evidence": Cause.NEW,
     "corroboration": Cause.NEW,
     "judge change": Cause.JUDGE,
+    "thesis edit": Cause.THESIS,
 }
 """What a ledger row's own words come down to; whatever else it says is a correction."""
 

@@ -4,8 +4,8 @@ Each owner has one voice per category; the louder side gives the stance, everyon
 corroborates, and the row is carried by its best witness.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent import score
@@ -34,6 +34,8 @@ class Witness:
     """(category, stance, p, severity) of every label."""
     own: bool = True
     confusion: score.Confusion | None = None
+    stated: Mapping[str, float] = field(default_factory=dict)
+    """Nats by category where no judge but a rule of the thesis file says how strong it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def _row(category: str, voices: list[_Voice], rank: int) -> Row:
         kind=kind,
         self_report=self_report,
         confusion=lead.witness.confusion,
+        stated=lead.witness.stated.get(category),
     )
     reliability = max(voice.witness.reliability for voice in siding)
     owners = tuple(sorted(voice.witness.owner for voice in siding))

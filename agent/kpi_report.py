@@ -111,7 +111,7 @@ def _value(one: Figure, cik: str) -> Answer:
         "value": one.value,
         "tags": list(one.tags),
         "accession": one.accession,
-        "url": _url(cik, one.accession),
+        "url": filing_url(cik, one.accession),
         "form": one.form,
         "filed": one.filed.isoformat(),
         "derivation": one.derivation,
@@ -154,7 +154,8 @@ def _reason(found: Ruling, kpi: Kpi | None) -> str:
     return found.reason
 
 
-def _url(cik: str, accession: str) -> str:
+def filing_url(cik: str, accession: str) -> str:
+    """The index page of a filing."""
     folder = accession.replace("-", "")
     return f"https://www.sec.gov/Archives/edgar/data/{int(cik)}/{folder}/{accession}-index.html"
 

@@ -1,7 +1,7 @@
 """One pass over the world, and the only shell that ties the parts together:
 
     collect      a look at every source      -> items       fetched
-    | figures    what companies reported     -> KPI values
+    | figures    what companies reported     -> KPI values, and evidence by the thesis' rules
     | embed      text -> vectors             -> items       embedded
     | group      which happening is this?    -> events      grouped
     | judge      what does it say of it?     -> verdicts    judged
@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from agent import figures, regrouping, standing
+from agent import disclosure, figures, regrouping, standing
 from agent.calibration import PERSON
 from agent.collecting import collect
 from agent.days import end_of, start_of
@@ -71,6 +71,8 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
     with Pass(workspace, progress, ask_at=now) as one:
         intake, failures = collect(workspace, now, progress)
         unread = figures.update(workspace, now, progress)
+        one.finish_replay()
+        disclosure.take(workspace, now)
         one.advance(now)
         return Report(intake, failures, unread, one.snapshot(now), one.spent)
 
@@ -190,7 +192,7 @@ class Pass:
 
     def reopen(self, first: date, last: date) -> None:
         """Let a language model have its say on items of these days that were judged without it."""
-        judges = (PERSON, LlmJudge.name)
+        judges = (PERSON, LlmJudge.name, disclosure.JUDGE)
         with self._database.writing() as connection:
             self.resumed += items.reopen(connection, start_of(first), end_of(last), judges)
 

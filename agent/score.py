@@ -41,14 +41,17 @@ def strength(
     kind: str,
     self_report: bool = False,
     confusion: Confusion | None = None,
+    stated: float | None = None,
 ) -> float:
     """Signed strength l of one judgement, nats, within the cap of its `kind`.
+
+    It is `stated` where a rule says so, whatever the severity.
 
     With a confusion matrix the severity's value is scaled by how much better than the
     uncalibrated guess the judge tells the two sides apart; the two sides are made to mirror.
     """
-    size = STRENGTH[severity]
-    if confusion is not None:
+    size = STRENGTH[severity] if stated is None else stated
+    if stated is None and confusion is not None:
         size = calibrated_strength(confusion) * STRENGTH[severity] / STRENGTH[2]
     size = min(size, CAP[kind]) * (SELF_REPORT if self_report else 1.0)
     return SIGN[stance] * size

@@ -113,8 +113,29 @@ class Kpi(Part):
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
+Comparison = Literal["<", "<=", ">", ">="]
+Strength = Annotated[float, Field(gt=0, le=2.3)]
+"""Nats, within the cap of a primary filing."""
+
+
+class Rule(Part):
+    """What a report of a KPI is evidence of: its `value`, or its `change` on the year in per cent,
+    compared with a threshold, does `effect` to the thesis on a category with `strength` nats."""
+
+    id: Identifier
+    kpi: str
+    of: Literal["value", "change"]
+    comparison: Comparison
+    threshold: float
+    category: str
+    effect: Effect
+    strength: Strength
+    text: str
+
+
 class Falsifier(Part):
-    """A dated, typed condition; `effect` is what its coming true does to the thesis.
+    """A dated, typed condition; `effect` is what its coming true does to the thesis, and `strength`
+    how much, in nats.
 
     It is about what comes `after` (the thesis' own date when not given) and is known `by` its date.
     """
@@ -127,8 +148,9 @@ class Falsifier(Part):
     by: date
     after: date | None = None
     kpi: str | None = None
-    comparison: Literal["<", "<=", ">", ">="] | None = None
+    comparison: Comparison | None = None
     threshold: float | None = None
+    strength: Strength = 1.0
 
 
 class Thesis(Part):
@@ -147,6 +169,7 @@ class Thesis(Part):
     entities: tuple[Entity, ...] = ()
     claims: tuple[Claim, ...] = ()
     kpis: tuple[Kpi, ...] = ()
+    rules: tuple[Rule, ...] = ()
     falsifiers: tuple[Falsifier, ...] = ()
     version: str = Field(default="", exclude=True)
     text: str = Field(default="", exclude=True)
@@ -244,6 +267,9 @@ def _dangling(thesis: Thesis) -> list[tuple[Location, str]]:
         (("kpis", i, "entity"), kpi.entity, entities, "entity") for i, kpi in enumerate(thesis.kpis)
     ]
     kpis = [kpi.id for kpi in thesis.kpis]
+    for i, rule in enumerate(thesis.rules):
+        wanted.append((("rules", i, "category"), rule.category, categories, "category"))
+        wanted.append((("rules", i, "kpi"), rule.kpi, kpis, "kpi"))
     for i, falsifier in enumerate(thesis.falsifiers):
         if (falsifier.after or thesis.date) >= falsifier.by:
             message = f"by {falsifier.by} there is nothing after {falsifier.after or thesis.date}"
@@ -287,7 +313,7 @@ def _unreadable_kpis(thesis: Thesis) -> list[tuple[Location, str]]:
 
 def _repeated_ids(thesis: Thesis) -> list[tuple[Location, str]]:
     faults: list[tuple[Location, str]] = []
-    for table in ("pillars", "categories", "entities", "claims", "kpis", "falsifiers"):
+    for table in ("pillars", "categories", "entities", "claims", "kpis", "rules", "falsifiers"):
         seen: set[str] = set()
         for i, part in enumerate(getattr(thesis, table)):
             if part.id in seen:

@@ -142,6 +142,9 @@ def _witness(workspace: Workspace, calibrations: Calibrations, said: Any) -> evi
         occurred_at=min(said.published_at, said.first_seen_at),
         own=said.same_as is None,
         confusion=calibrations.of(said.judge, said.model),
+        stated={
+            label["category"]: label["strength"] for label in said.labels if "strength" in label
+        },
         labels=tuple(
             (label["category"], label["stance"], label["p"], label["severity"])
             for label in said.labels

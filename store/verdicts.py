@@ -162,6 +162,15 @@ def unasked(
     return late, counts.get(unpaid, 0), late + sum(counts.values())
 
 
+def by_judge(connection: Connection, judge: str) -> list[Any]:
+    """The last verdict of `judge` on each item it judged: (id, number, labels)."""
+    newest = select(func.max(_VERDICT.c.id)).where(_VERDICT.c.judge == judge)
+    newest = newest.group_by(_VERDICT.c.item_number)
+    query = select(_ITEM.c.id, _ITEM.c.number, _VERDICT.c.labels)
+    query = query.join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+    return list(connection.execute(query.where(_VERDICT.c.id.in_(newest)).order_by(_ITEM.c.number)))
+
+
 def happenings(connection: Connection, since: datetime) -> list[Any]:
     """What judges said happened in items first seen from `since` on that they judged themselves.
 

@@ -24,8 +24,9 @@ SCORE = "score low high prior as_of status pillars categories events publishers 
 EXPLAIN = "as_of score prior_log_odds log_odds rows"
 ROW = (
     "contribution event_id category stance severity weight strength reliability corroboration "
-    "staleness half_life_days self_report owners cause item_id title url publisher published "
-    "recorded"
+    "staleness storyline_rank cap half_life_days decay self_report owners cause claim quote "
+    "quote_at judge model prompt_hash input_hash thesis_version row verdict item_id title url "
+    "publisher published recorded"
 )
 LISTED = "id event_id title url publisher published first_seen state labels"
 VERDICT = "id relevant p_relevant labels judge abstained reason"
@@ -132,7 +133,7 @@ def test_explain_since_adds_up_to_the_change(read: Callable[..., Ran]) -> None:
     answer = read("explain", "--json", "--since", "2025-01-28").json
     assert (
         keys(answer)
-        == "as_of score prior_log_odds log_odds since score_then change prior_change rows"
+        == "as_of score prior_log_odds log_odds since score_then change prior_change causes rows"
     )
     added = answer["prior_change"] + sum(row["contribution"] for row in answer["rows"])
     assert added == pytest.approx(answer["change"], abs=1e-9)

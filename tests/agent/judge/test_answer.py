@@ -27,7 +27,7 @@ def test_good_answer_becomes_a_verdict(thesis: Thesis) -> None:
     assert (found.relevant, found.abstained, found.event) == (
         True,
         False,
-        "DeepSeek published a model",
+        "A laboratory published a model",
     )
     assert (one.category, one.stance, one.severity, one.claim) == (
         "training_efficiency",
