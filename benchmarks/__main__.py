@@ -1,11 +1,11 @@
 """`make bench`: every benchmark in turn, one line each.
 
-python -m benchmarks [replay|feeds|start|judge|score ...]
+python -m benchmarks [replay|feeds|start|judge|score|worth ...]
 """
 
 import sys
 
-from benchmarks import feeds, judge, replay, score, start
+from benchmarks import feeds, judge, replay, score, start, worth
 
 ALL = {
     "replay": replay.run,
@@ -13,6 +13,7 @@ ALL = {
     "start": start.run,
     "judge": judge.run,
     "score": score.run,
+    "worth": worth.run,
 }
 
 if __name__ == "__main__":

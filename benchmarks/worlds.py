@@ -28,7 +28,6 @@ Array = np.ndarray[Any, Any]
 
 AS_OF = datetime(2025, 2, 1, tzinfo=UTC)
 CATEGORIES = tuple(f"c{i}" for i in range(12))
-STANCES = np.array(score.STANCES)
 NEUTRAL = 0.3
 SEVERITIES = (0.5, 0.35, 0.15)
 KINDS = ("news", "release", "paper", "filing")
@@ -69,7 +68,7 @@ def happen(rng: Generator, count: int, lean: float) -> Events:
     severity = rng.choice([1, 2, 3], count, p=SEVERITIES)
     copies = np.minimum(1 + rng.pareto(1.2, count), MOST_COPIES).astype(int)
     return Events(
-        stance=_stances(rng, lean_of(severity, lean)),
+        stance=_draw(rng, chances(severity, lean)),
         severity=severity,
         kind=rng.choice(KINDS, count, p=KIND_SHARES),
         reliability=rng.choice(RELIABILITIES, count),
@@ -79,6 +78,12 @@ def happen(rng: Generator, count: int, lean: float) -> Events:
         breadth=rng.integers(1, 4, count),
         first=rng.integers(0, len(CATEGORIES), count),
     )
+
+
+def chances(severity: Array, lean: float) -> Array:
+    """P(stance) of each event, in the order of STANCES, in a world that leans by `lean` nats."""
+    up = (1 - NEUTRAL) / (1 + np.exp(-lean_of(severity, lean)))
+    return np.column_stack([up, 1 - NEUTRAL - up, np.full(len(severity), NEUTRAL)])
 
 
 def lean_of(severity: Array, lean: float) -> Array:
@@ -93,8 +98,7 @@ def judge(rng: Generator) -> Array:
 
 def say(rng: Generator, judge: Array, stance: Array) -> Array:
     """What the judge calls each true stance."""
-    steps = judge.cumsum(axis=1)[stance]
-    return (rng.random((len(stance), 1)) > steps[:, :2]).sum(axis=1)
+    return _draw(rng, judge[stance])
 
 
 def measure(rng: Generator, judge: Array) -> list[list[float]]:
@@ -107,11 +111,17 @@ def measure(rng: Generator, judge: Array) -> list[list[float]]:
 
 
 def write(
-    events: Events, said: Array, confusion: score.Confusion | None = None, times: float = 1.0
+    events: Events,
+    said: Array,
+    confusion: score.Confusion | None = None,
+    times: Array | None = None,
 ) -> list[score.LedgerRow]:
-    """The ledger of `events` under the stances `said`, every weight counted `times`."""
+    """The ledger of `events` under the stances `said`; event i counts `times[i]` (1) times."""
+    often = np.ones(len(said)) if times is None else times
     return [
-        row for i, stance in enumerate(said) for row in _rows(events, i, stance, confusion, times)
+        row
+        for i, stance in enumerate(said)
+        for row in _rows(events, i, stance, confusion, often[i])
     ]
 
 
@@ -122,19 +132,18 @@ def _rows(
     strength = score.strength(
         score.STANCES[stance], int(events.severity[i]), kind=kind, confusion=confusion
     )
-    weight = score.weight(
+    weight = float(times) * score.weight(
         strength, float(events.reliability[i]), int(events.owners[i]), 1, score.CAP[kind]
     )
     happened = AS_OF - timedelta(days=float(events.age[i]))
-    places = range(events.first[i], events.first[i] + events.breadth[i])
+    life = score.HALF_LIFE_DAYS[kind]
     return [
-        score.LedgerRow(
-            f"e{i}", CATEGORIES[at % 12], times * weight, score.HALF_LIFE_DAYS[kind], happened
-        )
-        for at in places
+        score.LedgerRow(f"e{i}", CATEGORIES[at % len(CATEGORIES)], weight, life, happened)
+        for at in range(events.first[i], events.first[i] + events.breadth[i])
     ]
 
 
-def _stances(rng: Generator, leans: Array) -> Array:
-    sides = np.where(rng.random(len(leans)) < 1 / (1 + np.exp(-leans)), 0, 1)
-    return np.where(rng.random(len(leans)) < NEUTRAL, 2, sides)
+def _draw(rng: Generator, chances: Array) -> Array:
+    """A place in STANCES for each row of `chances`."""
+    steps = chances.cumsum(axis=1)
+    return (rng.random((len(chances), 1)) > steps[:, :2]).sum(axis=1)
