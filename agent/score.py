@@ -223,7 +223,7 @@ def _bootstrap(
     """Lambda_c (B, categories) with every event counted Poisson(1) times.
 
     An event carries all its categories with it. With a confusion matrix each judgement is also
-    redrawn: kept, silenced or reversed as often as the judge errs so.
+    redrawn: kept, silenced or reversed as often as the judge errs so, about a mean of one.
     """
     if not rows:
         return np.zeros((BOOTSTRAP, categories))
@@ -240,14 +240,22 @@ def _bootstrap(
 
 
 def _relabelled(rng: np.random.Generator, terms: Array, confusion: Confusion) -> Array:
-    """Factors (B, rows) in {1, 0, -1}: how the truth may stand to what the judge said."""
+    """Factors (B, rows) for how the truth may stand to what the judge said: 1, 0 or -1, centred.
+
+    They are moved to a mean of one. Left as drawn they would pull every draw to the middle by what
+    the judge's errors have taken from the score already, and the band to one side of it.
+    """
     table = np.array(confusion, dtype=np.float64) + 1.0
     same = (table[0, 0] + table[1, 1]) / 2
     reverse = (table[0, 1] + table[1, 0]) / 2
     silent = (table[2, 0] + table[2, 1]) / 2
     total = same + reverse + silent
     drawn = rng.random((BOOTSTRAP, len(terms)))
-    return np.where(drawn < same / total, 1.0, np.where(drawn < (same + silent) / total, 0.0, -1.0))
+    found = np.where(
+        drawn < same / total, 1.0, np.where(drawn < (same + silent) / total, 0.0, -1.0)
+    )
+    centred: Array = found + (1.0 - (same - reverse) / total)
+    return centred
 
 
 def _bands(draws: Array, centre: Array, blind: float) -> list[tuple[float, float]]:

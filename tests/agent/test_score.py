@@ -303,6 +303,14 @@ def test_band_takes_in_how_often_the_judge_errs() -> None:
     assert unsure.low < sure.low
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_errors_of_the_judge_widen_the_band_to_both_sides(sign: float) -> None:
+    rows = [row(f"e{i}", sign * 0.1) for i in range(40)]
+    sure = compute(rows, confusion=[[500, 0, 0], [0, 500, 0], [0, 0, 500]])
+    unsure = compute(rows, confusion=[[50, 40, 30], [40, 50, 30], [40, 40, 40]])
+    assert unsure.low < sure.low < sure.score < sure.high < unsure.high
+
+
 @given(ledgers(min_size=1))
 def test_what_lies_in_the_future_counts_as_of_today(rows: list[LedgerRow]) -> None:
     later = [replace(one, occurred_at=AS_OF + timedelta(days=3)) for one in rows]
