@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from math import log
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+
+from agent import draws
 
 KAPPA = 3.0
 """Saturation of one category, nats: volume cannot run away."""
@@ -30,6 +31,7 @@ SIGN = {"supports": 1.0, "weakens": -1.0, "neutral": 0.0}
 STANCES = ("supports", "weakens", "neutral")
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Codes = np.ndarray[Any, np.dtype[np.int64]]
 Confusion = Sequence[Sequence[float]]
 """Counts [true stance][judged stance], both in the order of STANCES."""
 
@@ -101,6 +103,56 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledger:
+    """Rows as columns, each (n,): a million of them are scored in about a second.
+
+    `events` are draws.key of the events' names, `codes` places in `categories`, `weights` in nats,
+    `occurred` in seconds since 1970. Owners are counted, so `owners` only says whose each row's
+    are: place in the ledger's own list of names, -1 where there is none, (n, most of any row).
+    """
+
+    categories: tuple[str, ...]
+    events: draws.Words
+    codes: Codes
+    weights: Array
+    half_lives: Array
+    occurred: Array
+    owners: Codes
+
+    @classmethod
+    def of(cls, rows: Sequence[LedgerRow], categories: Sequence[str]) -> Self:
+        """Rows in columns. Raises KeyError for one on none of `categories`."""
+        place = {name: i for i, name in enumerate(categories)}
+        keys = {name: draws.key(name) for name in dict.fromkeys(row.event_id for row in rows)}
+        names = {name: i for i, name in enumerate({o: 0 for row in rows for o in row.owners})}
+        owners = np.full((len(rows), max((len(r.owners) for r in rows), default=0)), -1, np.int64)
+        for i, row in enumerate(rows):
+            owners[i, : len(row.owners)] = [names[owner] for owner in row.owners]
+        return cls(
+            tuple(categories),
+            np.array([keys[row.event_id] for row in rows], dtype=np.uint64),
+            np.array([place[row.category] for row in rows], dtype=np.int64),
+            np.array([row.weight for row in rows], dtype=np.float64),
+            np.array([row.half_life_days for row in rows], dtype=np.float64),
+            np.array([row.occurred_at.timestamp() for row in rows], dtype=np.float64),
+            owners,
+        )
+
+    def decayed(self, as_of: datetime) -> Array:
+        """weight * 2^-(age/H); what lies in the future is as of today."""
+        ages = np.maximum(as_of.timestamp() - self.occurred, 0.0)
+        found: Array = self.weights * np.exp2(-ages / (self.half_lives * DAY_SECONDS))
+        return found
+
+    def sums(self, terms: Array) -> Array:
+        """`terms` of the rows by category, (categories,), whatever the order of the rows."""
+        order = np.lexsort((self.codes, self.events))
+        size = len(self.categories)
+        found = np.bincount(self.codes[order], weights=terms[order], minlength=size)
+        return found.astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A category's or pillar's share: `log_odds` it adds, and the band of that."""
 
@@ -108,6 +160,15 @@ class Part:
     low: float
     high: float
     events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Log-odds and what each category adds, in nats; `bands` are 10-90% of these, in that order."""
+
+    log_odds: float
+    parts: Array
+    bands: Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +192,7 @@ class Score:
 
 
 def compute(
-    rows: Sequence[LedgerRow],
+    rows: Sequence[LedgerRow] | Ledger,
     *,
     as_of: datetime,
     weights: Mapping[str, float],
@@ -146,40 +207,95 @@ def compute(
     the share of the sources that could not be looked at: it widens the band, never moves the
     score. Rows of an unknown category are an error (KeyError).
     """
-    order = sorted(range(len(rows)), key=lambda i: (rows[i].event_id, rows[i].category))
-    ledger = [rows[i] for i in order]
-    names = sorted(weights)
-    omega = np.array([normalised(weights)[name] for name in names])
-    place = {name: i for i, name in enumerate(names)}
-    codes = np.array([place[row.category] for row in ledger], dtype=np.int64)
-    terms = _decayed(ledger, as_of)
-    sums = np.bincount(codes, weights=terms, minlength=len(names)) if ledger else omega * 0
-    lambdas = KAPPA * np.tanh(sums / KAPPA)
-    shrink = np.divide(lambdas, sums, out=np.ones_like(sums), where=sums != 0)
-    contributions = terms * (omega * shrink)[codes] if ledger else terms
-    base = log(prior) - log(1 - prior)
-    log_odds = base + float((omega * lambdas).sum())
-    said = [i for i, row in enumerate(ledger) if row.weight]
-    draws = _bootstrap(
-        [ledger[i] for i in said], codes[said], terms[said], len(names), seed, confusion
-    )
-    draws *= omega
-    centre = np.array([log_odds, *(omega * lambdas)])
-    bands = _bands(np.column_stack([draws.sum(axis=1) + base, draws]), centre, blind)
-    low, high = bands[0]
-    sizes = _by_event(ledger, np.abs(contributions))
-    return Score(
-        score=sigma(log_odds),
-        low=sigma(low),
-        high=sigma(high),
-        prior=100 * prior,
-        log_odds=log_odds,
-        categories=_parts(names, codes[said], centre[1:], bands[1:]),
-        contributions=_unsort(contributions, order),
-        events=len(sizes),
-        publishers=len({owner for i in said for owner in ledger[i].owners}),
-        largest_share=max(sizes.values()) / sum(sizes.values()) if sum(sizes.values()) else 0.0,
-    )
+    return Tally.of(
+        rows, as_of=as_of, weights=weights, prior=prior, seed=seed, confusion=confusion
+    ).score(blind)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A ledger added up at an instant: each category's sum in nats, and what it was in each draw.
+
+    Events that come with `more` are added without looking at the others again.
+    """
+
+    ledger: Ledger
+    terms: Array
+    sums: Array
+    drawn: Array
+    omega: Array
+    prior: float
+    as_of: datetime
+    seed: int
+    confusion: Confusion | None
+
+    @classmethod
+    def of(
+        cls,
+        rows: Sequence[LedgerRow] | Ledger,
+        *,
+        as_of: datetime,
+        weights: Mapping[str, float],
+        prior: float,
+        seed: str,
+        confusion: Confusion | None = None,
+    ) -> Self:
+        """Add up `rows`; see compute."""
+        omega = normalised(weights)
+        ledger = rows if isinstance(rows, Ledger) else Ledger.of(rows, tuple(omega))
+        if ledger.categories != tuple(omega):
+            raise KeyError(f"a ledger of {ledger.categories} has no weights for {tuple(omega)}")
+        terms = ledger.decayed(as_of)
+        number = _seed(seed)
+        drawn = _drawn(ledger, terms, number, confusion)
+        sums = ledger.sums(terms)
+        sizes = np.array(list(omega.values()))
+        return cls(ledger, terms, sums, drawn, sizes, prior, as_of, number, confusion)
+
+    def more(self, rows: Sequence[LedgerRow]) -> Band:
+        """The band with events that the ledger does not have yet."""
+        new = Ledger.of(rows, self.ledger.categories)
+        terms = new.decayed(self.as_of)
+        drawn = self.drawn + _drawn(new, terms, self.seed, self.confusion)
+        return self._band(self.sums + new.sums(terms), drawn, 0.0)
+
+    def band(self, blind: float = 0.0) -> Band:
+        """Score and band, without what each row contributes."""
+        return self._band(self.sums, self.drawn, blind)
+
+    def _band(self, sums: Array, drawn: Array, blind: float) -> Band:
+        parts = self.omega * KAPPA * np.tanh(sums / KAPPA)
+        base = log(self.prior) - log(1 - self.prior)
+        log_odds = base + float(parts.sum())
+        chances = (self.omega[:, None] * KAPPA * np.tanh(drawn / KAPPA)).T
+        centre = np.array([log_odds, *parts])
+        bands = _bands(np.column_stack([chances.sum(axis=1) + base, chances]), centre, blind)
+        return Band(log_odds, parts, bands)
+
+    def score(self, blind: float = 0.0) -> Score:
+        """The score whole."""
+        ledger, found = self.ledger, self.band(blind)
+        said = ledger.weights != 0
+        lambdas = KAPPA * np.tanh(self.sums / KAPPA)
+        ones = np.ones_like(self.sums)
+        shrink = np.divide(lambdas, self.sums, out=ones, where=self.sums != 0)
+        contributions = self.terms * (self.omega * shrink)[ledger.codes]
+        names = np.unique(ledger.events[said], return_inverse=True)[1]
+        sizes = np.bincount(names, weights=np.abs(contributions[said]))
+        low, high = found.bands[0]
+        owners = np.unique(ledger.owners[said])
+        return Score(
+            score=sigma(found.log_odds),
+            low=sigma(low),
+            high=sigma(high),
+            prior=100 * self.prior,
+            log_odds=found.log_odds,
+            categories=_parts(ledger, said, found),
+            contributions=tuple(contributions.tolist()),
+            events=len(sizes),
+            publishers=int((owners >= 0).sum()),
+            largest_share=float(sizes.max() / sizes.sum()) if sizes.sum() else 0.0,
+        )
 
 
 def pillars(score: Score, pillar_of: Mapping[str, str]) -> dict[str, float]:
@@ -202,45 +318,28 @@ def sigma(log_odds: float) -> float:
     return float(50.0 + 50.0 * np.tanh(log_odds / 2))
 
 
-def _decayed(rows: Sequence[LedgerRow], as_of: datetime) -> Array:
-    """weight * 2^-(age/H); what lies in the future is as of today."""
-    now = as_of.timestamp()
-    ages = np.array([now - row.occurred_at.timestamp() for row in rows], dtype=np.float64)
-    lives = np.array([row.half_life_days for row in rows], dtype=np.float64) * DAY_SECONDS
-    sizes = np.array([row.weight for row in rows], dtype=np.float64)
-    decayed: Array = sizes * np.exp2(-np.maximum(ages, 0.0) / lives)
-    return decayed
-
-
-def _bootstrap(
-    rows: Sequence[LedgerRow],
-    codes: np.ndarray[Any, np.dtype[np.int64]],
-    terms: Array,
-    categories: int,
-    seed: str,
-    confusion: Confusion | None,
-) -> Array:
-    """Lambda_c (B, categories) with every event counted Poisson(1) times.
+def _drawn(ledger: Ledger, terms: Array, seed: int, confusion: Confusion | None) -> Array:
+    """Each category's sum in nats with every event counted Poisson(1) times, (categories, B).
 
     An event carries all its categories with it. With a confusion matrix each judgement is also
     redrawn: kept, silenced or reversed as often as the judge errs so, about a mean of one.
     """
-    if not rows:
-        return np.zeros((BOOTSTRAP, categories))
-    events = {event: i for i, event in enumerate(dict.fromkeys(row.event_id for row in rows))}
-    rng = np.random.Generator(np.random.PCG64(_seed(seed)))
-    counts = _poisson_table()[rng.integers(0, 65536, (BOOTSTRAP, len(events)), dtype=np.uint16)]
-    drawn = counts[:, [events[row.event_id] for row in rows]].astype(np.float64)
-    if confusion is not None:
-        drawn *= _relabelled(rng, terms, confusion)
-    by_category = np.zeros((len(rows), categories))
-    by_category[np.arange(len(rows)), codes] = terms
-    sums: Array = drawn @ by_category
-    return KAPPA * np.tanh(sums / KAPPA)
+    order = np.lexsort((ledger.codes, ledger.events))
+    order = order[ledger.weights[order] != 0]
+    events, codes, sizes = ledger.events[order], ledger.codes[order], terms[order]
+    found = np.zeros((len(ledger.categories), BOOTSTRAP))
+    for part in draws.chunks(len(order)):
+        counts: Array = draws.poisson(events[part], seed, BOOTSTRAP).astype(np.float64)
+        if confusion is not None:
+            counts *= _relabelled(events[part], codes[part], seed, confusion)
+        by_category = np.zeros((len(ledger.categories), len(counts)))
+        by_category[codes[part], np.arange(len(counts))] = sizes[part]
+        found += by_category @ counts
+    return found
 
 
-def _relabelled(rng: np.random.Generator, terms: Array, confusion: Confusion) -> Array:
-    """Factors (B, rows) for how the truth may stand to what the judge said: 1, 0 or -1, centred.
+def _relabelled(events: draws.Words, codes: Codes, seed: int, confusion: Confusion) -> Array:
+    """Factors (n, B) for how the truth may stand to what the judge said: 1, 0 or -1, centred.
 
     They are moved to a mean of one. Left as drawn they would pull every draw to the middle by what
     the judge's errors have taken from the score already, and the band to one side of it.
@@ -250,12 +349,12 @@ def _relabelled(rng: np.random.Generator, terms: Array, confusion: Confusion) ->
     reverse = (table[0, 1] + table[1, 0]) / 2
     silent = (table[2, 0] + table[2, 1]) / 2
     total = same + reverse + silent
-    drawn = rng.random((BOOTSTRAP, len(terms)))
-    found = np.where(
-        drawn < same / total, 1.0, np.where(drawn < (same + silent) / total, 0.0, -1.0)
-    )
-    centred: Array = found + (1.0 - (same - reverse) / total)
-    return centred
+    rows = events ^ ((codes.astype(np.uint64) + np.uint64(1)) * draws.STEP)
+    drawn = draws.uniforms(rows, seed, BOOTSTRAP)
+    kept, heard = (round(share / total * draws.LEVELS) for share in (same, same + silent))
+    found: Array = (drawn < kept).astype(np.float64) - (drawn >= heard)
+    found += 1.0 - (same - reverse) / total
+    return found
 
 
 def _bands(draws: Array, centre: Array, blind: float) -> list[tuple[float, float]]:
@@ -267,42 +366,15 @@ def _bands(draws: Array, centre: Array, blind: float) -> list[tuple[float, float
 
 
 def _parts(
-    names: Sequence[str],
-    codes: np.ndarray[Any, np.dtype[np.int64]],
-    centre: Array,
-    bands: Sequence[tuple[float, float]],
+    ledger: Ledger, said: np.ndarray[Any, np.dtype[np.bool_]], found: Band
 ) -> dict[str, Part]:
-    counts = np.bincount(codes, minlength=len(names)) if len(codes) else [0] * len(names)
-    return {name: Part(float(centre[i]), *bands[i], int(counts[i])) for i, name in enumerate(names)}
-
-
-def _by_event(rows: Sequence[LedgerRow], sizes: Array) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for row, size in zip(rows, sizes, strict=True):
-        if row.weight:
-            found[row.event_id] = found.get(row.event_id, 0.0) + float(size)
-    return found
-
-
-def _unsort(values: Array, order: Sequence[int]) -> tuple[float, ...]:
-    unsorted = [0.0] * len(order)
-    for value, place in zip(values, order, strict=True):
-        unsorted[place] = float(value)
-    return tuple(unsorted)
+    counts = np.bincount(ledger.codes[said], minlength=len(ledger.categories)).tolist()
+    sizes = found.parts.tolist()
+    return {
+        name: Part(sizes[i], *found.bands[1 + i], counts[i])
+        for i, name in enumerate(ledger.categories)
+    }
 
 
 def _seed(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-
-@lru_cache(maxsize=1)
-def _poisson_table() -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Inverse CDF of Poisson(1) on 65,536 equal steps: a draw costs one look-up."""
-    mass, total, k = float(np.exp(-1.0)), 0.0, 0
-    table = np.zeros(65536, dtype=np.uint8)
-    while total < 1 - 2**-17:
-        start, total = total, total + mass
-        table[round(start * 65536) : round(total * 65536)] = k
-        k += 1
-        mass /= k
-    return table

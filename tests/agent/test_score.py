@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import score
+from agent import draws, score
 from agent.evidence import Witness, weigh
 from agent.score import LedgerRow
 
@@ -416,8 +416,44 @@ def test_calibration_replaces_the_guess_and_keeps_severities_apart_and_capped() 
 
 
 def test_poisson_table_draws_with_mean_and_variance_one() -> None:
-    table = score._poisson_table().astype(float)
+    table = draws._table().astype(float)
     assert table.mean() == pytest.approx(1, abs=1e-3)
     assert table.var() == pytest.approx(1, abs=1e-3)
     assert (np.diff(table) >= 0).all()
     assert (table == 0).mean() == pytest.approx(math.exp(-1), abs=1e-4)
+
+
+@given(ledgers(), ledgers(min_size=1))
+def test_more_events_give_the_band_of_the_whole_ledger(
+    rows: list[LedgerRow], new: list[LedgerRow]
+) -> None:
+    later = [replace(row, event_id=f"new {row.event_id}") for row in new]
+    given_ = {"as_of": AS_OF, "weights": OMEGA, "prior": 0.5, "seed": SEED}
+    found = score.Tally.of(rows, **given_).more(later)
+    whole = score.Tally.of([*rows, *later], **given_).band()
+    assert found.log_odds == pytest.approx(whole.log_odds, abs=1e-9)
+    for one, other in zip(found.bands, whole.bands, strict=True):
+        assert one == pytest.approx(other, abs=1e-9)
+
+
+@given(ledgers(min_size=1))
+def test_an_events_draws_do_not_hang_on_the_other_events(rows: list[LedgerRow]) -> None:
+    keys = np.array([draws.key(row.event_id) for row in rows], dtype=np.uint64)
+    together = draws.poisson(keys, 5, 200)
+    alone = [draws.poisson(keys[i : i + 1], 5, 200)[0] for i in range(len(keys))]
+    assert np.array_equal(together, np.array(alone))
+
+
+def test_draws_of_many_events_are_poisson_and_uncorrelated() -> None:
+    keys = np.array([draws.key(f"e{n}") for n in range(20_000)], dtype=np.uint64)
+    drawn = draws.poisson(keys, 1, 200).astype(float)
+    assert drawn.mean() == pytest.approx(1, abs=0.01)
+    assert drawn.var() == pytest.approx(1, abs=0.01)
+    between = np.corrcoef(drawn, rowvar=False) - np.eye(200)
+    assert np.abs(between).max() < 0.04
+
+
+def test_ledger_of_other_categories_than_the_weights_is_an_error() -> None:
+    ledger = score.Ledger.of([row("a", 0.5)], ("amd_stack",))
+    with pytest.raises(KeyError, match="has no weights"):
+        compute(ledger)
