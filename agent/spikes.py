@@ -203,10 +203,10 @@ class _Walk:
             self.statistic = 0.0
             self.forget()
         else:
-            rise = _rise(day, expected, baseline.dispersion)
-            self.statistic = max(0.0, self.statistic + rise)
             if not self.statistic:
                 self.forget()
+            rise = _rise(day, expected, baseline.dispersion)
+            self.statistic = max(0.0, self.statistic + rise)
         self.since = self.since or day.day
         self.observed += day.events
         self.expected += expected or 0.0
