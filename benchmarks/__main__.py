@@ -1,11 +1,11 @@
-"""`make bench`: every benchmark in turn, one line each.
+"""`make bench`: every benchmark in turn, some lines each.
 
-python -m benchmarks [replay|feeds|start|judge|score|worth ...]
+python -m benchmarks [replay|feeds|start|judge|score|spikes|worth ...]
 """
 
 import sys
 
-from benchmarks import feeds, judge, replay, score, start, worth
+from benchmarks import feeds, judge, replay, score, spikes, start, worth
 
 ALL = {
     "replay": replay.run,
@@ -13,6 +13,7 @@ ALL = {
     "start": start.run,
     "judge": judge.run,
     "score": score.run,
+    "spikes": spikes.run,
     "worth": worth.run,
 }
 
