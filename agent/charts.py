@@ -1,7 +1,7 @@
 """The score's path and the figures as pictures: in the terminal (plotext) or PNG (matplotlib)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import fill
@@ -11,7 +11,9 @@ from agent.errors import ThesiswatchError
 
 Point = tuple[datetime, float]
 PANELS_ABREAST = 3
-INK, BAND, PRICE = "#1f3a5f", "#9db8d9", "#b5651d"
+INK, BAND, PRICE, SPIKE = "#1f3a5f", "#9db8d9", "#b5651d", "#b03030"
+BESIDE = timedelta(days=12)
+"""Marks so close together are named at different heights."""
 RESTATED = {"color": PRICE, "marker": "x", "linestyle": "none"}
 
 
@@ -42,22 +44,50 @@ def as_png(
 
     Raises ThesiswatchError when the file cannot be written.
     """
+    figure, axis = _pyplot().subplots(figsize=(10, 4.8), dpi=120)
+    _path(axis, history, prices, price_label)
+    axis.set_title(title, loc="left", fontsize=11, parse_math=False)
+    figure.autofmt_xdate(bottom=0.1, rotation=0, ha="center")
+    _save(figure, path)
+
+
+def backtest_as_png(answer: dict[str, Any], path: Path, *, title: str) -> None:
+    """Write the score with its band over the price, spikes marked, and the lags below.
+
+    Raises ThesiswatchError when the file cannot be written.
+    """
     pyplot = _pyplot()
-    days = [_at(row) for row in history]
-    figure, axis = pyplot.subplots(figsize=(10, 4.8), dpi=120)
-    axis.fill_between(
-        days,
-        [row["low"] for row in history],
-        [row["high"] for row in history],
-        color=BAND,
-        alpha=0.5,
-        linewidth=0,
-        label="10-90% band",
+    figure, (above, below) = pyplot.subplots(
+        2, 1, figsize=(11, 7.4), dpi=120, height_ratios=(5, 2.2), layout="constrained"
     )
+    closes = [(datetime.fromisoformat(day), close) for day, close in answer["closes"]]
+    history = [row for row in answer["history"] if row["as_of"] >= answer["from"]]
+    _path(above, history, closes, answer["label"])
+    _mark(above, [one for one in answer["spikes"] if one["fired_on"] >= answer["from"]])
+    above.set_title(f"{title}: {answer['word']}", loc="left", fontsize=11, parse_math=False)
+    lags = answer["lags"]
+    at = [one["lag"] for one in lags]
+    sizes = [one["correlation"] for one in lags]
+    reach = [[abs(one["interval"][i] - one["correlation"]) for one in lags] for i in (0, 1)]
+    below.bar(at, sizes, color=[INK if lag > 0 else BAND for lag in at], width=0.7)
+    below.errorbar(at, sizes, yerr=reach, fmt="none", ecolor="#888888", elinewidth=0.8)
+    below.axhline(0, color="#888888", linewidth=0.8)
+    below.set_xlabel("trading days by which the score moved first (dark) or the price did (light)")
+    below.set_ylabel("correlation, 90%")
+    below.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def _path(
+    axis: Any, history: Sequence[dict[str, Any]], prices: Sequence[Point], price_label: str
+) -> None:
+    """The score with its band, and prices on a second axis where given."""
+    days = [_at(row) for row in history]
+    lows, highs = ([row[name] for row in history] for name in ("low", "high"))
+    axis.fill_between(days, lows, highs, color=BAND, alpha=0.5, linewidth=0, label="10-90% band")
     axis.plot(days, [row["score"] for row in history], color=INK, linewidth=1.8, label="score")
     axis.axhline(50, color="#888888", linewidth=0.8, linestyle=":")
     axis.set_ylabel("thesis strength (0-100)")
-    axis.set_title(title, loc="left", fontsize=11, parse_math=False)
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
     handles, labels = axis.get_legend_handles_labels()
@@ -69,8 +99,24 @@ def as_png(
         more = other.get_legend_handles_labels()
         handles, labels = handles + more[0], labels + more[1]
     axis.legend(handles, labels, frameon=False, fontsize=8, loc="upper left")
-    figure.autofmt_xdate(bottom=0.1, rotation=0, ha="center")
-    _save(figure, path)
+
+
+def _mark(axis: Any, spikes: Sequence[dict[str, Any]]) -> None:
+    """A line for each day on which something spiked, named at its foot or, close by, its head."""
+    by_day: dict[str, list[str]] = {}
+    for one in spikes:
+        by_day.setdefault(one["fired_on"], []).append(one["category"])
+    style = {"rotation": 90, "fontsize": 6.5, "ha": "right", "color": SPIKE, "parse_math": False}
+    last: datetime | None = None
+    at_foot = True
+    for day, names in by_day.items():
+        at = datetime.fromisoformat(day)
+        at_foot = not at_foot if last and at - last < BESIDE else True
+        axis.axvline(at, color=SPIKE, linewidth=0.8, linestyle="--", alpha=0.7)
+        place = {"y": 0.02, "va": "bottom"} if at_foot else {"y": 0.98, "va": "top"}
+        words = f"spike: {', '.join(names)}"
+        axis.text(at, s=words, transform=axis.get_xaxis_transform(), **place, **style)
+        last = at
 
 
 def kpis_as_png(kpis: Sequence[dict[str, Any]], path: Path, *, title: str) -> None:

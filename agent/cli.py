@@ -389,6 +389,30 @@ def whatif(
 
 
 @app.command()
+def backtest(
+    prices: Annotated[
+        Path | None, typer.Option("--prices", help="A CSV of daily closes, not [prices].")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write a PNG chart here.")] = None,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Hold the score's history against prices, and say what that shows, if anything."""
+    from agent import backtesting, charts, screen
+    from agent import prices as closes
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        found = closes.load(workspace.config, prices)
+        answer = backtesting.run(workspace, found, workspace.config.prices.label)
+        title = workspace.thesis.title
+    if out is not None:
+        charts.backtest_as_png(answer, out, title=title)
+        print(f"Wrote {out}", file=sys.stderr)
+    _print_json(answer) if as_json else screen.backtest(answer)
+
+
+@app.command()
 def items(
     since: Since = None,
     as_of: AsOf = None,

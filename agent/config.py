@@ -90,6 +90,14 @@ class ReliabilitySection(Section):
     publishers: dict[str, Annotated[float, Field(ge=0.3, le=1)]] = {}
 
 
+class PricesSection(Section):
+    """Daily closes that the score is held against: a CSV file, or an address that gives one."""
+
+    file: str = ""
+    url: str = ""
+    label: str = "close"
+
+
 class HttpSection(Section):
     """How sources are fetched.
 
@@ -138,6 +146,7 @@ class Config(Section):
     judge: JudgeSection = JudgeSection()
     events: EventsSection = EventsSection()
     reliability: ReliabilitySection = ReliabilitySection()
+    prices: PricesSection = PricesSection()
     http: HttpSection = HttpSection()
     sources: tuple[SourceSection, ...] = ()
     folder: Path = Field(default=Path(), exclude=True)

@@ -46,6 +46,21 @@ class Rate:
     of: int
 
 
+@dataclass(frozen=True, slots=True)
+class Brier:
+    """score = reliability - resolution + uncertainty + within (what the ten bins blur).
+
+    `uncertainty` is what the base rate, known afterwards, would have scored.
+    """
+
+    score: float
+    reliability: float
+    resolution: float
+    uncertainty: float
+    within: float
+    bins: tuple[dict[str, Any], ...]
+
+
 def evaluate(
     truth: Sequence[Truth], said: Sequence[Said], categories: Sequence[str]
 ) -> dict[str, Any]:
@@ -128,6 +143,23 @@ def calibration_error(bins: Sequence[Mapping[str, Any]]) -> float:
     items = sum(one["items"] for one in bins)
     gaps = (one["items"] * abs(one["said"] - one["true"]) for one in bins)
     return sum(gaps) / items if items else 0.0
+
+
+def brier(probabilities: Sequence[float], outcomes: Sequence[bool]) -> Brier:
+    """The mean squared error of forecasts (Brier, 1950) and Murphy's parts of it (1973)."""
+    if not probabilities or len(probabilities) != len(outcomes):
+        raise ValueError("give at least one forecast, and an outcome for each")
+    for p in probabilities:
+        if not 0 <= p <= 1:
+            raise ValueError(f"a forecast of {p}: give a probability between 0 and 1")
+    bins = reliability(outcomes, probabilities)
+    items, rate = len(outcomes), sum(outcomes) / len(outcomes)
+    score = sum((p - true) ** 2 for p, true in zip(probabilities, outcomes, strict=True)) / items
+    calibration = sum(one["items"] * (one["said"] - one["true"]) ** 2 for one in bins) / items
+    resolution = sum(one["items"] * (one["true"] - rate) ** 2 for one in bins) / items
+    uncertainty = rate * (1 - rate)
+    within = score - calibration + resolution - uncertainty
+    return Brier(score, calibration, resolution, uncertainty, within, tuple(bins))
 
 
 def risk_coverage(pairs: Sequence[tuple[Truth, Said]]) -> list[dict[str, float]]:

@@ -174,19 +174,22 @@ class Grouper:
 
     def _fingerprints(self, rows: Sequence[Any], vectors: Vectors) -> list[Fingerprint]:
         return [
-            Fingerprint(
-                item_id=item.id,
-                at=item.first_seen_at,
-                url=item.canonical_url,
-                content_hash=item.content_hash,
-                title=item.title,
-                text=text_of(item),
-                vector=vector,
-                entities=self._workspace.mentions.find(text_of(item)),
-                owner=item.owner,
-            )
+            self._fingerprint(item, text_of(item), vector)
             for item, vector in zip(rows, vectors, strict=True)
         ]
+
+    def _fingerprint(self, item: Any, text: str, vector: Any) -> Fingerprint:
+        return Fingerprint(
+            item_id=item.id,
+            at=item.first_seen_at,
+            url=item.canonical_url,
+            content_hash=item.content_hash,
+            title=item.title,
+            text=text,
+            vector=vector,
+            entities=self._workspace.mentions.find(text),
+            owner=item.owner,
+        )
 
 
 def _unsettled(connection: Any) -> dict[str, str]:

@@ -167,6 +167,35 @@ def across(answer: dict[str, Any]) -> None:
     out.print(counts)
 
 
+def backtest(answer: dict[str, Any]) -> None:
+    """What the score's history shows of the price, first in words."""
+    out = console()
+    out.print(f"[bold]{answer['word']}[/bold]   {answer['from']} to {answer['to']}")
+    for sentence in answer["sentences"]:
+        out.print(sentence)
+    if answer["warning"]:
+        out.print(f"[yellow]{answer['warning']}[/yellow]")
+    table = _table(">score first by", ">correlation", ">low", ">high")
+    for one in answer["lags"]:
+        low, high = one["interval"]
+        if one["lag"] % 5 == 0 or abs(one["lag"]) < 3:
+            figures = (f"{size:+.2f}" for size in (one["correlation"], low, high))
+            table.add_row(f"{one['lag']} days", *figures)
+    out.print(table)
+    around = _table(">trading days after a spike", ">mean abnormal return", ">low", ">high")
+    for one in answer["event_study"]["windows"]:
+        ends = one["interval"] or (None, None)
+        cells = ("-" if size is None else f"{size:+.1%}" for size in (one["mean"], *ends))
+        around.add_row(f"{one['first']} to {one['last']}", *cells)
+    out.print(around)
+    spikes = _table("spike", "fired on", ">events", ">expected", ">owners")
+    for one in answer["spikes"]:
+        expected = "learning" if one["expected"] is None else f"{one['expected']:.1f}"
+        counts = (str(one["observed"]), expected, str(one["owners"]))
+        spikes.add_row(safe(one["category"]), one["fired_on"], *counts)
+    out.print(spikes)
+
+
 def verification(file: str, answer: dict[str, Any]) -> None:
     """Whether a pack holds."""
     out = console()

@@ -1,14 +1,15 @@
 """`make bench`: every benchmark in turn, some lines each.
 
-python -m benchmarks [replay|feeds|start|judge|score|spikes|worth ...]
+python -m benchmarks [replay|grouping|feeds|start|judge|score|spikes|worth ...]
 """
 
 import sys
 
-from benchmarks import feeds, judge, replay, score, spikes, start, worth
+from benchmarks import feeds, grouping, judge, replay, score, spikes, start, worth
 
 ALL = {
     "replay": replay.run,
+    "grouping": grouping.run,
     "feeds": feeds.run,
     "start": start.run,
     "judge": judge.run,

@@ -246,6 +246,13 @@ def grouped_between(connection: Connection, start: datetime, end: datetime) -> l
     return list(connection.execute(query))
 
 
+def per_day(connection: Connection, until: datetime) -> dict[date, int]:
+    """How many items were first seen on each day up to an instant."""
+    day = func.date(_ITEM.c.first_seen_at)
+    query = select(day, func.count()).where(_ITEM.c.first_seen_at <= until).group_by(day)
+    return {date.fromisoformat(row[0]): int(row[1]) for row in connection.execute(query)}
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Items per state, and how many are undated."""
     query = select(_ITEM.c.state, func.count()).group_by(_ITEM.c.state)

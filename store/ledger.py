@@ -76,6 +76,18 @@ def between(connection: Connection, thesis_id: str, start: datetime, end: dateti
     return list(connection.execute(query.order_by(_EVIDENCE.c.recorded_at, _EVIDENCE.c.id)))
 
 
+def first_rows(connection: Connection, thesis_id: str, until: datetime) -> list[Any]:
+    """The first row of each event and category: (event_id, category, owners, recorded_at)."""
+    first = (
+        select(func.min(_EVIDENCE.c.id))
+        .where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.recorded_at <= until)
+        .group_by(_EVIDENCE.c.event_id, _EVIDENCE.c.category)
+    )
+    columns = ("event_id", "category", "owners", "recorded_at")
+    query = select(*(_EVIDENCE.c[name] for name in columns)).where(_EVIDENCE.c.id.in_(first))
+    return list(connection.execute(query.order_by(_EVIDENCE.c.id)))
+
+
 def ranks(connection: Connection, thesis_id: str, event_ids: Sequence[str]) -> dict[str, int]:
     """Which of their storyline's week events were, by their last rows."""
     query = select(_EVIDENCE.c.event_id, _EVIDENCE.c.storyline_rank)
