@@ -25,12 +25,28 @@ app = typer.Typer(
 )
 index = typer.Typer(help="The vector index.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(index, name="index")
+forecast = typer.Typer(help="Dated questions.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(forecast, name="forecast")
 audit = typer.Typer(help="Audit packs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit, name="audit")
 event = typer.Typer(help="Events by hand.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(event, name="event")
 source = typer.Typer(help="The list of sources.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(source, name="source")
+
+
+class EffectKind(StrEnum):
+    """What coming true does to the thesis."""
+
+    SUPPORTS = "supports"
+    WEAKENS = "weakens"
+
+
+class Outcome(StrEnum):
+    """How a question came out."""
+
+    YES = "yes"
+    NO = "no"
 
 
 class JudgeKind(StrEnum):
@@ -606,6 +622,52 @@ def export_sources(config: ConfigPath = DEFAULT_CONFIG) -> None:
     from agent.sources import opml
 
     print(opml.write(configuration.load(config).sources).decode(), end="")
+
+
+@forecast.command("list")
+def list_(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Every dated question, what the score says of it, and how well it told those that came out."""
+    from agent import forecasts, screen
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        answer = forecasts.table(workspace, _now())
+    _print_json(answer) if as_json else screen.forecasts(answer, forecasts.in_words(answer))
+
+
+@forecast.command("pose")
+def pose(
+    text: Annotated[str, typer.Argument(help="What is to come true, in a sentence.")],
+    by: Annotated[str, typer.Option("--by", help="The last day on which it may.")],
+    effect: Annotated[
+        EffectKind, typer.Option("--effect", help="What that does to the thesis.")
+    ] = EffectKind.SUPPORTS,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Pose a question of your own; what the score says of it today is kept."""
+    from agent import forecasts
+    from agent.workspace import writing
+
+    day = _end(by)
+    assert day is not None
+    with writing(config) as workspace:
+        told = forecasts.pose(workspace, text, effect.value, day.date(), _now())
+    print(f"{told['id']}: the score gives it {told['probability']:.0%}")
+
+
+@forecast.command("resolve")
+def resolve(
+    question: Annotated[str, typer.Argument(metavar="ID", help="The question's id.")],
+    outcome: Annotated[Outcome, typer.Argument(help="Whether it came true.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Say how a question came out that no filing decides."""
+    from agent import forecasts
+    from agent.workspace import writing
+
+    with writing(config) as workspace:
+        forecasts.resolve(workspace, question, outcome is Outcome.YES, _now())
+    print(f"{question} came out {outcome.value}.")
 
 
 @audit.command("export")

@@ -7,6 +7,7 @@
     | judge      what does it say of it?     -> verdicts    judged
     | score      what is that worth?         -> ledger      scored
     | snapshot   how strong is the thesis?   -> one score
+    | forecasts  what does it say of dated questions, which came out?
     | index      vectors, from the outbox    -> Chroma
 
 Every stage takes the items that wait in the state before it, oldest first, a chunk to a
@@ -24,7 +25,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from agent import disclosure, figures, regrouping, standing
+from agent import disclosure, figures, forecasts, regrouping, standing
 from agent.calibration import PERSON
 from agent.collecting import collect
 from agent.days import end_of, start_of
@@ -74,7 +75,9 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
         one.finish_replay()
         disclosure.take(workspace, now)
         one.advance(now)
-        return Report(intake, failures, unread, one.snapshot(now), one.spent)
+        found = one.snapshot(now)
+        forecasts.update(workspace, found, now)
+        return Report(intake, failures, unread, found, one.spent)
 
 
 class Pass:

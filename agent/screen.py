@@ -196,6 +196,23 @@ def backtest(answer: dict[str, Any]) -> None:
     out.print(spikes)
 
 
+def forecasts(answer: dict[str, Any], summary: str) -> None:
+    """Dated questions, and how well the score told those that came out."""
+    out = console()
+    table = _table("id", "by", ">posed", ">now", "came out", "question")
+    for one in answer["questions"]:
+        word = {True: "yes", False: "no", None: "open"}[one["came_true"]]
+        if one["overdue"]:
+            word = "[yellow]due: `thesis forecast resolve`[/yellow]"
+        chances = (f"{one[name]:.0%}" for name in ("probability", "probability_last"))
+        table.add_row(safe(one["id"]), one["by"], *chances, word, safe(one["text"]))
+    out.print(table)
+    out.print(summary)
+    for one in answer["reliability"]:
+        said, true = one["said"], one["true"]
+        out.print(f"said {said:.0%}: {true:.0%} of {one['items']} came true")
+
+
 def verification(file: str, answer: dict[str, Any]) -> None:
     """Whether a pack holds."""
     out = console()

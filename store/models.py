@@ -343,6 +343,27 @@ class PromptVersion(SQLModel, table=True):
     first_used_at: datetime = Field(sa_type=Utc)
 
 
+class Question(SQLModel, table=True):
+    """A dated question, what the score said of it when it was posed, and how it came out.
+
+    `probability` is that of its coming true; `came_true` is None while it is open.
+    """
+
+    __tablename__ = "question"
+    __table_args__ = (UniqueConstraint("thesis_id", "id"),)
+    number: int | None = Field(default=None, primary_key=True)
+    thesis_id: str
+    id: str
+    text: str
+    effect: str
+    by: date
+    posed_at: datetime = Field(sa_type=Utc)
+    probability: float
+    came_true: bool | None = None
+    resolved_at: datetime | None = Field(default=None, sa_type=Utc)
+    reason: str
+
+
 class KpiValue(SQLModel, table=True):
     """A figure of one period as a filing has it; `period_start` is `period_end` for a stock.
 

@@ -18,6 +18,7 @@ _GROUPS = (
     (cli.app, "thesis"),
     (cli.event, "thesis event"),
     (cli.audit, "thesis audit"),
+    (cli.forecast, "thesis forecast"),
     (cli.source, "thesis source"),
     (cli.index, "thesis index"),
 )
