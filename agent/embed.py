@@ -5,6 +5,7 @@ The static one carries its weights in its own package: no key, no download, no s
 
 import logging
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,6 +48,7 @@ def make(config: Config) -> Embedder:
     return StaticEmbedder()
 
 
+@lru_cache(maxsize=8192)  # a chunk's items are read by one stage after the other
 def as_text(title: str, summary: str, text: str = "") -> str:
     """The text of an item that is embedded and judged, without what it says to a machine."""
     body = summary or text

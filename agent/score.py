@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from math import log
 from typing import Any, Self
 
@@ -102,7 +103,7 @@ class LedgerRow:
     owners: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
     """Rows as columns, each (n,): a million of them are scored in about a second.
 
@@ -144,11 +145,15 @@ class Ledger:
         found: Array = self.weights * np.exp2(-ages / (self.half_lives * DAY_SECONDS))
         return found
 
+    @cached_property
+    def order(self) -> Codes:
+        """The rows by event and category: sums in it are the same however rows are given."""
+        return np.lexsort((self.codes, self.events))
+
     def sums(self, terms: Array) -> Array:
         """`terms` of the rows by category, (categories,), whatever the order of the rows."""
-        order = np.lexsort((self.codes, self.events))
-        size = len(self.categories)
-        found = np.bincount(self.codes[order], weights=terms[order], minlength=size)
+        codes, size = self.codes[self.order], len(self.categories)
+        found = np.bincount(codes, weights=terms[self.order], minlength=size)
         return found.astype(np.float64)
 
 
@@ -280,8 +285,9 @@ class Tally:
         ones = np.ones_like(self.sums)
         shrink = np.divide(lambdas, self.sums, out=ones, where=self.sums != 0)
         contributions = self.terms * (self.omega * shrink)[ledger.codes]
-        names = np.unique(ledger.events[said], return_inverse=True)[1]
-        sizes = np.bincount(names, weights=np.abs(contributions[said]))
+        order = ledger.order[said[ledger.order]]
+        names = np.unique(ledger.events[order], return_inverse=True)[1]
+        sizes = np.bincount(names, weights=np.abs(contributions[order]))
         low, high = found.bands[0]
         owners = np.unique(ledger.owners[said])
         return Score(
@@ -324,8 +330,7 @@ def _drawn(ledger: Ledger, terms: Array, seed: int, confusion: Confusion | None)
     An event carries all its categories with it. With a confusion matrix each judgement is also
     redrawn: kept, silenced or reversed as often as the judge errs so, about a mean of one.
     """
-    order = np.lexsort((ledger.codes, ledger.events))
-    order = order[ledger.weights[order] != 0]
+    order = ledger.order[ledger.weights[ledger.order] != 0]
     events, codes, sizes = ledger.events[order], ledger.codes[order], terms[order]
     found = np.zeros((len(ledger.categories), BOOTSTRAP))
     for part in draws.chunks(len(order)):
