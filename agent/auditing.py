@@ -3,6 +3,7 @@
 What is in the pack is what had been recorded by the instant asked for: nothing of later.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -22,7 +23,7 @@ thesis.toml         the thesis file of that time; its version is the start of it
 ledger.jsonl        every evidence row in the order it was recorded, restated ones included
 events.jsonl        the events of those rows          regroupings.jsonl  merges and splits
 verdicts.jsonl      what judges said of the items     prompts/           what models were told
-items.jsonl         the items as they were stored
+items.jsonl         the items as they were stored        hashes.json        SHA-256 of every file
 
 `thesis audit verify FILE` checks every byte, every quote and every figure of it, and computes the
 score again from these files alone.
@@ -71,7 +72,8 @@ def export(workspace: Workspace, found: Standing) -> bytes:
         "items.jsonl": _lines(_item(row, then, at) for row in stored),
     }
     files |= {f"prompts/{version}.md": text.encode() for version, text in told.items()}
-    return pack.write(files)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return pack.write({**files, "hashes.json": _json(hashes, indent=1).encode() + b"\n"})
 
 
 def _score(found: Standing) -> dict[str, Any]:

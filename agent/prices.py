@@ -77,4 +77,5 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(SOURCE, f"{path} cannot be read: {error}", "Check the file") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(SOURCE, f"{path} cannot be read: {reason}", "Check the file") from error

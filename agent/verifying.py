@@ -23,7 +23,14 @@ from agent.score import LedgerRow, Score
 
 Row = Mapping[str, Any]
 WAY_OUT = "Ask for the pack again, or export it anew"
-NEEDED = ("score.json", "thesis.toml", "ledger.jsonl", "verdicts.jsonl", "items.jsonl")
+NEEDED = (
+    "hashes.json",
+    "score.json",
+    "thesis.toml",
+    "ledger.jsonl",
+    "verdicts.jsonl",
+    "items.jsonl",
+)
 EXACT = 1e-9
 
 
@@ -50,26 +57,42 @@ class _Pack:
 
 
 def verify(data: bytes, wanted: str | None = None) -> Verification:
-    """Check a pack; one that is damaged is not looked into any further.
+    """Check a pack. Raises ThesiswatchError when it is none.
 
     `wanted` is the seal it was exported with: without it, a forger who seals anew what adds up is
     not found out.
     """
     seal = pack.seal_of(data)
-    if broken := pack.damage(data):
-        return Verification(seal, faults=(f"changed since it was sealed: {broken.said}",))
+    broken = pack.damage(data)
+    found = [f"changed since it was sealed: {broken.said}"] if broken else []
+    if broken and broken.offset is not None:
+        return Verification(seal, faults=tuple(found))
     if wanted is not None and wanted != seal:
-        return Verification(seal, faults=(f"sealed as {seal}, not as {wanted}: another pack",))
+        found.append(f"sealed as {seal or 'nothing'}, not as {wanted}: another pack")
     try:
-        one = _opened(pack.read(data))
+        files = pack.read(data)
+        found += _files(files)
+        one = _opened(files)
         again = _computed(one)
-        faults = tuple(chain(_thesis(one), _evidence(one), _items(one), _score(one, again)))
+        found += chain(_thesis(one), _evidence(one), _items(one), _score(one, again))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ThesiswatchError(
             f"the pack is not as this version writes it: {error!r}", WAY_OUT
         ) from error
     counts = {"ledger": len(one.ledger), "verdicts": len(one.verdicts), "items": len(one.items)}
-    return Verification(seal, again.score, str(one.claimed["as_of"]), counts, faults)
+    return Verification(seal, again.score, str(one.claimed["as_of"]), counts, tuple(found))
+
+
+def _files(files: Mapping[str, bytes]) -> Iterator[str]:
+    """Which files are not those that were packed."""
+    packed = json.loads(files.get("hashes.json", b"{}"))
+    for name, digest in packed.items():
+        if name not in files:
+            yield f"{name} is gone"
+        elif hashlib.sha256(files[name]).hexdigest() != digest:
+            yield f"{name} is not the file that was packed"
+    for name in files.keys() - packed.keys() - {"hashes.json"}:
+        yield f"{name} was put in"
 
 
 def _opened(files: Mapping[str, bytes]) -> _Pack:

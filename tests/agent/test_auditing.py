@@ -1,6 +1,9 @@
 """An audit pack proves its score from itself alone; a forgery is named even when sealed anew."""
 
+import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +33,14 @@ def forged(packed: bytes, name: str, change: Callable[[list[dict[str, Any]]], No
     changed = rows(packed, name)
     change(changed)
     text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in changed)
-    return pack.write({**pack.read(packed), name: text.encode()})
+    return packed_again({**pack.read(packed), name: text.encode()})
+
+
+def packed_again(files: dict[str, bytes]) -> bytes:
+    """Files with hashes and seal that fit them."""
+    own = {name: content for name, content in files.items() if name != "hashes.json"}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in own.items()}
+    return pack.write({**own, "hashes.json": json.dumps(hashes).encode()})
 
 
 def test_pack_verifies_to_the_very_score(packed: bytes, told: Workspace) -> None:
@@ -97,7 +107,7 @@ def test_forgery_that_was_sealed_anew_is_named(
 def test_edited_thesis_is_named(packed: bytes) -> None:
     files = pack.read(packed)
     files["thesis.toml"] = files["thesis.toml"].replace(b"prior = 0.5", b"prior = 0.6")
-    faults = verifying.verify(pack.write(files)).faults
+    faults = verifying.verify(packed_again(files)).faults
     assert any(fault.startswith("thesis.toml is not version") for fault in faults)
 
 
@@ -108,11 +118,31 @@ def test_another_pack_than_the_one_exported_is_named(packed: bytes) -> None:
     assert "another pack" in fault
 
 
-def test_pack_without_a_ledger_says_what_is_missing(packed: bytes) -> None:
+def test_pack_without_its_hashes_says_what_is_missing(packed: bytes) -> None:
     files = pack.read(packed)
-    del files["ledger.jsonl"]
-    with pytest.raises(ThesiswatchError, match=r"has no ledger\.jsonl"):
+    del files["hashes.json"]
+    with pytest.raises(ThesiswatchError, match=r"has no hashes\.json"):
         verifying.verify(pack.write(files))
+
+
+def test_pack_that_was_unpacked_edited_and_packed_names_the_files(packed: bytes) -> None:
+    files = pack.read(packed)
+    del files["events.jsonl"]
+    files["verdicts.jsonl"] = files["verdicts.jsonl"].replace(b"supports", b"weakens")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**files, "more.txt": b"?"}.items():
+            archive.writestr(name, content)
+    faults = verifying.verify(out.getvalue()).faults
+    assert faults[0].startswith("changed since it was sealed: more than one byte")
+    assert {"events.jsonl is gone", "more.txt was put in"} <= set(faults)
+    assert "verdicts.jsonl is not the file that was packed" in faults
+    assert any("says nothing of the kind" in fault for fault in faults)
+
+
+def test_what_is_no_pack_is_said_to_be_none() -> None:
+    with pytest.raises(ThesiswatchError, match="no audit pack"):
+        verifying.verify(b"a,b")
 
 
 def test_pack_verifies_in_an_empty_folder_and_a_changed_byte_is_named(
