@@ -57,6 +57,15 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """An event that an item is known to belong to."""
+
+    event_id: str
+    storyline: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """Two events turn out to be one: the members of `gone` are `into`'s from now on."""
 
@@ -118,13 +127,16 @@ class Window:
         merges = self._united(item, event_id, found.bridged) if found else ()
         return Placement(item.item_id, event_id, storyline, reason, not same, merges)
 
-    def join(self, item: Fingerprint, event_id: str, opened_at: datetime, why: str) -> Placement:
+    def join(self, item: Fingerprint, home: Home, why: str) -> Placement:
         """Put an item into an event that it is known to belong to, frozen or not."""
         self._forget(item.at - self._span)
-        known = self._events.get(event_id)
-        storyline = known.storyline if known else event_id
-        self.remember(item, event_id, storyline, opened_at)
-        return Placement(item.item_id, event_id, storyline, why, False)
+        self.remember(item, home.event_id, home.storyline, home.opened_at)
+        return Placement(item.item_id, home.event_id, home.storyline, why, False)
+
+    def home(self, event_id: str) -> Home:
+        """An event of the window, by id."""
+        known = self._events[event_id]
+        return Home(event_id, known.storyline, known.opened_at)
 
     def remember(
         self, item: Fingerprint, event_id: str, storyline: str, opened_at: datetime

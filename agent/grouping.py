@@ -3,13 +3,13 @@
 Events that turn out to be one are noted here as merges; agent.regrouping lets them take place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from agent.days import end_of
 from agent.embed import Vectors
-from agent.events import Line, Merge, Placement, Window, same_happening
+from agent.events import Home, Line, Merge, Placement, Window, same_happening
 from agent.intake import text_of
 from agent.likeness import Fingerprint, Usage
 from agent.workspace import Workspace
@@ -53,20 +53,26 @@ class Grouper:
         self, connection: Any, window: Window, waiting: Sequence[Any], vectors: Vectors
     ) -> list[Placement]:
         """Where each item belongs; an amendment is of the event of what it amends."""
-        amended = [item.amends for item in waiting if item.amends]
-        homes = items.homes(connection, amended) if amended else {}
+        amended = {item.amends for item in waiting if item.amends}
+        homes = {id_: self._home(connection, found) for id_, found in _amended(connection, amended)}
         placed = []
         for item, one in zip(waiting, self._fingerprints(waiting, vectors), strict=True):
             if item.amends in homes:
-                event_id, opened_at = homes[item.amends]
-                why = f"amends {item.amends!r}"
-                found = window.join(one, self._event(event_id), opened_at, why)
+                found = window.join(one, homes[item.amends], f"amends {item.amends!r}")
             else:
                 found = window.place(one)
             placed.append(found)
-            if amended:
-                homes[item.id] = (found.event_id, homes.get(item.amends, ("", one.at))[1])
+            if item.id in amended:
+                homes[item.id] = window.home(
+                    found.merges[-1].into if found.merges else found.event_id
+                )
         return placed
+
+    def _home(self, connection: Any, event_id: str) -> Home:
+        """An event, or what it is part of by now."""
+        id_ = self._event(event_id)
+        row = events.by_ids(connection, [id_])[id_]
+        return Home(id_, row.storyline, row.opened_at)
 
     def hear(self, connection: Any, rows: Sequence[Any], now: datetime | None) -> None:
         """Merge events of which a judge says in a line that the same thing happened.
@@ -190,6 +196,11 @@ class Grouper:
             entities=self._workspace.mentions.find(text),
             owner=item.owner,
         )
+
+
+def _amended(connection: Any, ids: Collection[str]) -> list[tuple[str, str]]:
+    """Items that others amend, of those stored, with their events."""
+    return list(items.events_by_id(connection, sorted(ids)).items()) if ids else []
 
 
 def _unsettled(connection: Any) -> dict[str, str]:

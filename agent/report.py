@@ -279,7 +279,9 @@ def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
 
 
 def _causes(workspace: Workspace, then: Standing, now: Standing) -> dict[str, float]:
-    """Log-odds that each cause added between two instants."""
+    """Log-odds that each cause added between two instants, taken away when time runs backwards."""
+    if then.as_of > now.as_of:
+        return {cause: -size for cause, size in _causes(workspace, now, then).items()}
     with workspace.database.reading() as connection:
         before = ledger.standing(connection, now.thesis.id, then.as_of)
         since = ledger.between(connection, now.thesis.id, then.as_of, now.as_of)

@@ -123,7 +123,8 @@ def witnesses(
     now: datetime,
 ) -> list[evidence.Witness]:
     """What `said`, the last verdicts on an event's members, come to as evidence at `now`."""
-    heard = [one for one in _deciding(said) if _counts(one, event, now)]
+    seen = [one for one in said if max(one.first_seen_at, one.dated_at or one.first_seen_at) <= now]
+    heard = [one for one in _deciding(seen) if _counts(one, event)]
     return [_witness(workspace, calibrations, one) for one in heard]
 
 
@@ -167,12 +168,11 @@ def _deciding(said: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _counts(said: Any, event: Any, now: datetime) -> bool:
-    """Only dated, relevant, decided verdicts on what had been seen by now make evidence.
+def _counts(said: Any, event: Any) -> bool:
+    """Only dated, relevant, decided verdicts make evidence.
 
     What joins an event that is frozen is a late copy and adds nothing.
     """
-    seen = max(said.first_seen_at, said.dated_at or said.first_seen_at)
     late = said.first_seen_at - event.opened_at > FROZEN and not said.amends
     decided = said.relevant and not said.abstained
-    return bool(decided and said.published_at is not None and seen <= now and not late)
+    return bool(decided and said.published_at is not None and not late)

@@ -9,12 +9,13 @@ from typing import Any
 
 from agent import attribution, calibration, evidence, score, standing
 from agent.attribution import Frame
+from agent.calibration import Calibrations
 from agent.errors import ThesiswatchError
 from agent.score import LedgerRow
 from agent.standing import Standing
 from agent.weighing import witnesses
 from agent.workspace import Workspace
-from store import events, ledger, verdicts
+from store import events, items, ledger, regroupings, verdicts
 
 Answer = dict[str, Any]
 KINDS = ("category", "event", "publisher")
@@ -111,13 +112,16 @@ def _silenced(
     """The rows as they would be had these owners said nothing: their events are weighed again."""
     heard = sorted({row.event_id for row in rows if not owners.isdisjoint(row.owners)})
     with workspace.database.reading() as connection:
-        members = verdicts.of_events(connection, heard)
+        then = regroupings.events_then(connection, found.as_of)
+        now_in = items.events_of(connection, list(then)).values()
+        members = verdicts.of_events(connection, sorted({*heard, *now_in}), found.as_of)
         opened = events.by_ids(connection, heard)
-        ranks = ledger.ranks(connection, found.thesis.id, heard)
-        known = calibration.read(connection)
+        ranks = ledger.ranks(connection, found.thesis.id, heard, found.as_of)
+        known = calibration.read(connection) if found.confusion else Calibrations({})
     again = []
     for event_id in heard:
-        said = [one for one in members if one.event_id == event_id and one.owner not in owners]
+        mine = (one for one in members if then.get(one.number, one.event_id) == event_id)
+        said = [one for one in mine if one.owner not in owners]
         voices = witnesses(workspace, known, opened[event_id], said, found.as_of)
         weighed = evidence.weigh(voices, rank=ranks[event_id])
         again += [_as_ledger_row(event_id, row) for row in weighed]

@@ -11,12 +11,11 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, text
 
 from store import bulk
 from store.bulk import WANTED, wanted
-from store.models import Embedding, Event, IndexOutbox, Item, ItemState, Verdict
+from store.models import Embedding, IndexOutbox, Item, ItemState, Verdict
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 _ITEM = Item.__table__  # type: ignore[attr-defined]
 _EMBEDDING = Embedding.__table__  # type: ignore[attr-defined]
-_EVENT = Event.__table__  # type: ignore[attr-defined]
 _OUTBOX = IndexOutbox.__table__  # type: ignore[attr-defined]
 _VERDICT = Verdict.__table__  # type: ignore[attr-defined]
 
@@ -97,14 +96,11 @@ def events_of(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
     return {row[0]: row[1] for row in connection.execute(query, wanted(numbers))}
 
 
-def homes(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, datetime]]:
-    """The events that items, by id, belong to, and when these were opened."""
-    query = (
-        select(_ITEM.c.id, _EVENT.c.id, _EVENT.c.opened_at)
-        .join(_EVENT, _EVENT.c.id == _ITEM.c.event_id)
-        .where(_ITEM.c.id.in_(WANTED))
-    )
-    return {row[0]: (row[1], row[2]) for row in connection.execute(query, wanted(ids))}
+def events_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The events of those items, by id, that have one."""
+    query = select(_ITEM.c.id, _ITEM.c.event_id)
+    query = query.where(_ITEM.c.id.in_(WANTED), _ITEM.c.event_id.is_not(None))
+    return {row[0]: row[1] for row in connection.execute(query, wanted(ids))}
 
 
 def event_ids(connection: Connection, numbers: Sequence[int]) -> list[str]:

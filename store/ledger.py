@@ -88,10 +88,13 @@ def first_rows(connection: Connection, thesis_id: str, until: datetime) -> list[
     return list(connection.execute(query.order_by(_EVIDENCE.c.id)))
 
 
-def ranks(connection: Connection, thesis_id: str, event_ids: Sequence[str]) -> dict[str, int]:
-    """Which of their storyline's week events were, by their last rows."""
+def ranks(
+    connection: Connection, thesis_id: str, event_ids: Sequence[str], until: datetime
+) -> dict[str, int]:
+    """Which of their storyline's week events were, by their last rows recorded by `until`."""
     query = select(_EVIDENCE.c.event_id, _EVIDENCE.c.storyline_rank)
-    query = query.where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.event_id.in_(WANTED))
+    query = query.where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.recorded_at <= until)
+    query = query.where(_EVIDENCE.c.event_id.in_(WANTED))
     found = connection.execute(query.order_by(_EVIDENCE.c.id), wanted(event_ids))
     return {row[0]: row[1] for row in found}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, true, update
 
 from store import bulk
 from store.bulk import WANTED, wanted
@@ -53,8 +53,13 @@ def mark_gates(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
         connection.execute(query.values(gate=bindparam("_gate")), marked)
 
 
-def of_events(connection: Connection, event_ids: Sequence[str]) -> list[Any]:
-    """The newest verdict of every member of `event_ids`, beside what the ledger needs of it."""
+def of_events(
+    connection: Connection, event_ids: Sequence[str], until: datetime | None = None
+) -> list[Any]:
+    """The newest verdict of every member of `event_ids`, beside what the ledger needs of it.
+
+    With `until` the newest one recorded by then.
+    """
     query = (
         select(
             _ITEM.c.number,
@@ -79,6 +84,7 @@ def of_events(connection: Connection, event_ids: Sequence[str]) -> list[Any]:
         )
         .join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
         .where(_ITEM.c.event_id.in_(WANTED))
+        .where(true() if until is None else _VERDICT.c.recorded_at <= until)
         .order_by(_ITEM.c.first_seen_at, _ITEM.c.id, _VERDICT.c.id)
     )
     return list({row.number: row for row in connection.execute(query, wanted(event_ids))}.values())

@@ -1,6 +1,7 @@
 """Events that turn out to be one or two: the ledger says so, and nothing is lost of how it was."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,6 +187,29 @@ def test_pass_that_dies_before_a_merge_is_settled_leaves_it_to_the_next(
         replay(broken, fetched(*DAYS), "days")
     replay(broken, fetched(*DAYS), "days")
     assert tables(broken.database.folder) == tables(whole.database.folder)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_amended_filing_speaks_in_the_place_of_the_first(
+    workspace: Workspace, together: bool
+) -> None:
+    first = item("f1", "A filing of [growth_and_margins-3]", "2025-01-02", kind="filing")
+    rows = [first, *DAYS]
+    amended = item("f2", "A filing put right [growth_and_margins+1]", "2025-02-20", kind="filing")
+    drafts = fetched(*rows, amended)
+    drafts = replace(drafts, drafts=(*drafts.drafts[:-1], replace(drafts.drafts[-1], amends="f1")))
+    if together:
+        replay(workspace, drafts, "filings")
+    else:
+        replay(workspace, fetched(*rows), "filings")
+        replay(workspace, replace(drafts, drafts=drafts.drafts[-1:]), "filings")
+    found = events_then(workspace)
+    assert found["f1"] == found["f2"]
+    (row,) = (row for row in explained(workspace) if row["category"] == "growth_and_margins")
+    assert (row["item_id"], row["stance"], row["severity"]) == ("f2", "supports", 1)
+    then = explained(workspace, datetime(2025, 2, 19, tzinfo=UTC))
+    (old,) = (row for row in then if row["category"] == "growth_and_margins")
+    assert (old["item_id"], old["stance"]) == ("f1", "weakens")
 
 
 def line(id_: str, text: str, *names: str, hours: float = 0) -> Line:

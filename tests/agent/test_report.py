@@ -62,6 +62,7 @@ def test_changes_add_up_to_the_change_between_any_two_instants(
     then = report.explain(told, as_of=since)
     assert answer["change"] == pytest.approx(answer["log_odds"] - then["log_odds"], abs=1e-12)
     assert total(answer) == pytest.approx(answer["change"], abs=1e-9)
+    assert sum(answer["causes"].values()) == pytest.approx(answer["change"], abs=1e-9)
     assert answer["score_then"] == then["score"]
 
 

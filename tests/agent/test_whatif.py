@@ -1,13 +1,15 @@
 """What the score would be without some of its evidence: as if it had never come in."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from agent import report, whatif
+from agent import regrouping, report, reviewing, whatif
 from agent.errors import ThesiswatchError
 from agent.events import event_id_of
 from agent.replay import replay
+from agent.reviewing import Decision
 from agent.workspace import Workspace
 from tests.fakes import fetched, item
 
@@ -70,3 +72,15 @@ def test_across_names_the_events_that_hold_the_score_up(workspace: Workspace) ->
     assert without(workspace, *gone) == pytest.approx(answer["score_without"], abs=1e-9)
     assert answer["score_without"] <= 50 < answer["score"]
     assert answer["new_events"]["growth_and_margins"] >= 1
+
+
+def test_score_of_a_past_day_without_a_publisher_knows_nothing_of_later(
+    workspace: Workspace,
+) -> None:
+    told(workspace, *ROWS)
+    at = report.standing_at(workspace, None).as_of
+    before = whatif.without(workspace, report.standing_at(workspace, at), ["Reuters"])
+    later = at + timedelta(days=1)
+    reviewing.decide(workspace, Decision("b", ()), later)
+    regrouping.merge(workspace, event_id_of("a"), event_id_of("d"), later)
+    assert whatif.without(workspace, report.standing_at(workspace, at), ["Reuters"]) == before
