@@ -66,19 +66,19 @@ def run(workspace: Workspace, closes: Sequence[Close], label: str) -> Answer:
 
 
 def _spikes(workspace: Workspace, now: datetime) -> list[Answer]:
-    """When each category spiked, oldest first."""
-    every = streams.read(workspace, now)
+    """When the threat rose on a category, oldest first."""
     found = [
         {
-            "category": name,
+            "category": stream.category,
             "fired_on": one.fired_on,
             "observed": one.observed,
             "expected": one.expected,
             "owners": len(one.owners),
             "statistic": one.statistic,
         }
-        for name in streams.names(every)
-        for one in spikes.detect(every[name]).spikes
+        for stream in streams.read(workspace, now).values()
+        if stream.category != streams.ALL and stream.stance == "supports"
+        for one in spikes.detect(stream.days, threshold=workspace.config.alerts.threshold).spikes
     ]
     return sorted(found, key=lambda one: (one["fired_on"], one["category"]))
 

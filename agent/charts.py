@@ -228,3 +228,35 @@ def _save(figure: Any, path: Path) -> None:
 
 def _at(row: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(row["as_of"])
+
+
+def _few_dates(axis: Any) -> None:
+    """Dates below a small chart, few enough to be read."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def events_as_png(series: Sequence[tuple[str, int, float | None]]) -> bytes:
+    """Events a day as bars, and what was to be expected as a line; rows of (day, events, m0)."""
+    import io
+
+    pyplot = _pyplot()
+    figure, axis = pyplot.subplots(figsize=(5.6, 1.7), dpi=200)
+    days = [datetime.fromisoformat(day) for day, _, _ in series]
+    axis.bar(days, [count for _, count, _ in series], width=0.9, color=INK, label="new events")
+    usual = [float("nan") if one is None else one for _, _, one in series]
+    axis.plot(days, usual, color=PRICE, linewidth=1.2, label="usual", drawstyle="steps-mid")
+    axis.set_ylim(bottom=0)
+    axis.yaxis.get_major_locator().set_params(integer=True)
+    axis.tick_params(labelsize=7)
+    axis.legend(fontsize=7, frameon=False, loc="upper left")
+    axis.spines[["top", "right"]].set_visible(False)
+    _few_dates(axis)
+    figure.tight_layout(pad=0.3)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    pyplot.close(figure)
+    return picture.getvalue()

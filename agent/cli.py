@@ -1,16 +1,31 @@
 """The `thesis` command: parse, call one function, print.
 
-The only place that reads the clock. Nothing slow is imported before a command needs it.
+Nothing slow is imported before a command needs it.
 """
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from agent import alerts_cli
+from agent.options import (
+    DEFAULT_CONFIG,
+    MOST_ROWS,
+    AsOf,
+    CategoryOption,
+    ConfigPath,
+    Json,
+    Limit,
+    Lines,
+    Since,
+    end_of,
+    now,
+    start_of,
+)
 
 if TYPE_CHECKING:
     from agent.intake import Intake
@@ -25,6 +40,7 @@ app = typer.Typer(
 )
 index = typer.Typer(help="The vector index.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(index, name="index")
+app.add_typer(alerts_cli.app, name="alerts")
 forecast = typer.Typer(help="Dated questions.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(forecast, name="forecast")
 audit = typer.Typer(help="Audit packs.", no_args_is_help=True, rich_markup_mode=None)
@@ -56,17 +72,6 @@ class JudgeKind(StrEnum):
     LLM = "llm"
 
 
-ConfigPath = Annotated[Path, typer.Option("--config", help="The config.toml to use.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Since = Annotated[str | None, typer.Option("--since", help="From this day or instant on (UTC).")]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="Answer as of the end of this day, or this instant.")
-]
-CategoryOption = Annotated[str | None, typer.Option("--category", help="Only this category.")]
-Lines = Annotated[str, typer.Argument(metavar="FILE|-", help="Items as JSON Lines, plain or gzip.")]
-MOST_ROWS = 1_000_000
-Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Rows to show.")]
-DEFAULT_CONFIG = Path("config.toml")
 INTERRUPTED = 130
 """How Typer leaves after Ctrl-C."""
 
@@ -124,7 +129,7 @@ def run(
     with writing(config) as workspace:
         total = len(workspace.config.sources)
         with screen.progress("collect", total) as progress:
-            report = pipeline.run(workspace, _now(), progress)
+            report = pipeline.run(workspace, now(), progress)
     for failure in (*report.failures, *report.unread):
         print(f"thesis: {failure}", file=sys.stderr)
     screen.faults("sources", report.intake.faults)
@@ -133,8 +138,20 @@ def run(
     print(_ended(report.standing))
     if report.spent:
         print(report.spent)
-    if report.failures or report.unread or report.intake.faults or report.standing.sight.waiting:
+    _tell(report.told, report.delivered)
+    unwell = report.failures or report.unread or report.intake.faults or report.delivered.failures
+    if unwell or report.standing.sight.waiting:
         raise typer.Exit(1)
+
+
+def _tell(told: Sequence[Any], delivered: Any) -> None:
+    """The alerts that somebody is told of, and what could not be sent."""
+    from agent import screen
+
+    for one in told:
+        print(screen.told(one.alert.id, one.telling, one.alert.severity, one.alert.case.headline))
+    for failure in delivered.failures:
+        print(f"thesis: {failure}", file=sys.stderr)
 
 
 def _estimate(config: Path, as_json: bool) -> None:
@@ -147,7 +164,7 @@ def _estimate(config: Path, as_json: bool) -> None:
     loaded, thesis = read_settings(config)
     folder = loaded.data_folder
     with closing(open_to_read(folder)) if exists(folder) else nullcontext() as database:
-        answer = estimate.of_run(loaded, thesis, database, _now())
+        answer = estimate.of_run(loaded, thesis, database, now())
     _print_json(answer) if as_json else screen.estimate(answer)
 
 
@@ -160,11 +177,11 @@ def import_(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
     from agent.workspace import writing
 
     fetched = files.fetch(file, file)
-    now = _now()
+    at = now()
     with (
         writing(config) as workspace,
         screen.progress("score", len(fetched.drafts)) as progress,
-        pipeline.Pass(workspace, progress, ask_at=now) as one,
+        pipeline.Pass(workspace, progress, ask_at=at) as one,
     ):
         with workspace.database.writing() as connection:
             got = take(
@@ -173,16 +190,20 @@ def import_(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
                 fetched.drafts,
                 fetched.faults,
                 source=file,
-                now=now,
-                seen_at=lambda draft: now,
+                now=at,
+                seen_at=lambda draft: at,
             )
-        one.advance(now)
-        standing = one.snapshot(now)
+        one.advance(at)
+        standing = one.snapshot(at)
+        told, delivered = pipeline.tell(workspace, at)
     print(_counted(got))
     print(_ended(standing))
     if one.spent:
         print(one.spent)
+    _tell(told, delivered)
     _exit_on_faults(file, got)
+    if delivered.failures:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -213,7 +234,7 @@ def backfill(
         writing(config) as workspace,
         screen.progress("replay", 2 * len(fetched.drafts), "judge", "replay") as progress,
     ):
-        done = backfills.run(workspace, fetched, file, _now(), progress)
+        done = backfills.run(workspace, fetched, file, now(), progress)
     for line in done.lines:
         print(line)
     _replayed(done.replay)
@@ -226,13 +247,13 @@ def _replay(file: str, config: Path, *, asking: bool) -> None:
     from agent.sources import files
     from agent.workspace import writing
 
-    fetched, now = files.fetch(file, file), _now()
+    fetched, at = files.fetch(file, file), now()
     with (
         writing(config) as workspace,
         screen.progress("replay", 2 * len(fetched.drafts), "judge", "replay") as progress,
     ):
         done = replays.replay(
-            workspace, fetched, file, progress, today=now, ask_at=now if asking else None
+            workspace, fetched, file, progress, today=at, ask_at=at if asking else None
         )
     _replayed(done)
     _exit_on_faults(file, done.intake)
@@ -312,7 +333,7 @@ def _calibrate(config: Path, graded: Sequence[Any], gold: str) -> None:
     from agent.workspace import writing
 
     with writing(config) as workspace:
-        done = recalibrating.keep(workspace, graded, gold, _now())
+        done = recalibrating.keep(workspace, graded, gold, now())
     change = f"{done.before:.1f} -> {done.after.score.score:.1f}"
     print(f"Restated {done.rows} ledger rows; today's score {change}", file=sys.stderr)
 
@@ -324,7 +345,7 @@ def score(as_of: AsOf = None, as_json: Json = False, config: ConfigPath = DEFAUL
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        answer = report.score(workspace, _end(as_of))
+        answer = report.score(workspace, end_of(as_of))
         names = {category.id: category.name for category in workspace.thesis.categories}
     _print_json(answer) if as_json else screen.score(answer, names)
 
@@ -342,7 +363,7 @@ def history(
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        rows = report.history(workspace, _start(since), None)
+        rows = report.history(workspace, start_of(since), None)
         title = workspace.thesis.title
     if out is not None:
         charts.as_png(rows, out, title=title)
@@ -371,7 +392,7 @@ def explain(
 
     with reading(config) as workspace:
         answer = report.explain(
-            workspace, since=_start(since), as_of=_end(as_of), category=category, item_id=item
+            workspace, since=start_of(since), as_of=end_of(as_of), category=category, item_id=item
         )
     _print_json(answer) if as_json else screen.evidence(answer, limit)
 
@@ -391,7 +412,7 @@ def whatif(
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        found = report.standing_at(workspace, _end(as_of))
+        found = report.standing_at(workspace, end_of(as_of))
         if without:
             answer = whatif.without(workspace, found, without)
         else:
@@ -448,8 +469,8 @@ def items(
     with reading(config) as workspace:
         rows = report.listing(
             workspace,
-            since=_start(since),
-            as_of=_end(as_of),
+            since=start_of(since),
+            as_of=end_of(as_of),
             category=category,
             event_id=event,
             match=match,
@@ -495,7 +516,7 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
 
     def decide(decision: reviewing.Decision) -> reviewing.Outcome:
         with writing(config) as opened:
-            return reviewing.decide(opened, decision, _now())
+            return reviewing.decide(opened, decision, now())
 
     done = review_page.run(cases, names, decide, click.getchar, typer.prompt)
     print(
@@ -518,7 +539,7 @@ def kpis(
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        answer = kpi_report.table(workspace, _now())
+        answer = kpi_report.table(workspace, now())
         title = workspace.thesis.title
     if out is not None:
         charts.kpis_as_png(answer["kpis"], out, title=title)
@@ -531,12 +552,13 @@ def kpis(
 
 @app.command()
 def status(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Health: backlog, sources, index, and how old the score is."""
-    from agent import report, screen
+    """Health: backlog, alerts, messages, sources, index, and how old the score is."""
+    from agent import hearing, report, screen
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        answer = report.status(workspace, _now())
+        answer = report.status(workspace, now())
+        answer["alerts"] = hearing.overview(workspace, now())
     _print_json(answer) if as_json else screen.status(answer)
 
 
@@ -552,7 +574,7 @@ def sources(
 
     if not check:
         with reading(config) as workspace:
-            rows = report.source_table(workspace, _now())
+            rows = report.source_table(workspace, now())
         _print_json(rows) if as_json else screen.sources(rows)
         return
     settings, thesis = read_settings(config)
@@ -572,7 +594,7 @@ def doctor(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     from agent import doctor as checks
     from agent import screen
 
-    findings = checks.examine(config, _now())
+    findings = checks.examine(config, now())
     _print_json([asdict(one) for one in findings]) if as_json else screen.findings(findings)
     if not all(one.well for one in findings):
         raise typer.Exit(1)
@@ -631,7 +653,7 @@ def list_(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        answer = forecasts.table(workspace, _now())
+        answer = forecasts.table(workspace, now())
     _print_json(answer) if as_json else screen.forecasts(answer, forecasts.in_words(answer))
 
 
@@ -648,10 +670,10 @@ def pose(
     from agent import forecasts
     from agent.workspace import writing
 
-    day = _end(by)
+    day = end_of(by)
     assert day is not None
     with writing(config) as workspace:
-        told = forecasts.pose(workspace, text, effect.value, day.date(), _now())
+        told = forecasts.pose(workspace, text, effect.value, day.date(), now())
     print(f"{told['id']}: the score gives it {told['probability']:.0%}")
 
 
@@ -666,7 +688,7 @@ def resolve(
     from agent.workspace import writing
 
     with writing(config) as workspace:
-        forecasts.resolve(workspace, question, outcome is Outcome.YES, _now())
+        forecasts.resolve(workspace, question, outcome is Outcome.YES, now())
     print(f"{question} came out {outcome.value}.")
 
 
@@ -681,7 +703,7 @@ def export(
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        found = report.standing_at(workspace, _end(as_of))
+        found = report.standing_at(workspace, end_of(as_of))
         data = auditing.export(workspace, found)
     _write(file, data)
     print(f"Wrote {file}: score {found.score.score:.1f} as of {found.as_of:%Y-%m-%d}.")
@@ -718,7 +740,7 @@ def merge(
     from agent.workspace import writing
 
     with writing(config) as workspace:
-        before, after = regrouping.merge(workspace, one, other, _now())
+        before, after = regrouping.merge(workspace, one, other, now())
     print(f"Merged; score {before:.1f} -> {after:.1f}")
 
 
@@ -732,7 +754,7 @@ def split(
     from agent.workspace import writing
 
     with writing(config) as workspace:
-        before, after = regrouping.split(workspace, item, _now())
+        before, after = regrouping.split(workspace, item, now())
     print(f"Split; score {before:.1f} -> {after:.1f}")
 
 
@@ -750,34 +772,6 @@ def rebuild(
     with writing(config) as workspace, screen.progress("embed", None) as progress:
         count = reindex.rebuild(workspace, embed_again=embed_again, progress=progress)
     print(f"The index holds {count:,} vectors.")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251  # the one clock: every function below is given it
-
-
-def _start(text: str | None) -> datetime | None:
-    """A day's first instant, or the instant itself."""
-    return _instant(text, time.min)
-
-
-def _end(text: str | None) -> datetime | None:
-    """A day's last instant, or the instant itself."""
-    return _instant(text, time.max)
-
-
-def _instant(text: str | None, of_day: time) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-        if len(text) <= 10:
-            found = datetime.combine(found.date(), of_day)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(
-            f"{text!r} is no date such as 2025-01-27 or 2025-01-27T15:00Z"
-        ) from error
 
 
 def _counted(got: "Intake") -> str:

@@ -6,8 +6,10 @@ Must not read the clock, open the store or import anything slow.
 import difflib
 import os
 import tomllib
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -98,6 +100,91 @@ class PricesSection(Section):
     label: str = "close"
 
 
+Level = Literal["notice", "warning", "critical"]
+Points = Annotated[float, Field(gt=0, lt=100)]
+
+
+class AlertsSection(Section):
+    """When somebody is told.
+
+    `threshold` in nats, `levels`, `margin` and `move_points` in points of the score, `quiet` as
+    "22:00-07:00" in `timezone`.
+    """
+
+    threshold: Annotated[float, Field(gt=0)] = 6.0
+    levels: tuple[Points, ...] = (25.0, 50.0, 75.0)
+    margin: Annotated[float, Field(ge=0, lt=50)] = 2.0
+    move_points: Points = 4.0
+    move_days: Annotated[int, Field(ge=1, le=365)] = 7
+    blind_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    keep_days: Annotated[float, Field(ge=0)] = 3.0
+    repeat_days: Annotated[float, Field(gt=0)] = 7.0
+    timezone: str = "UTC"
+    quiet: Annotated[str, Field(pattern=r"^$|^\d\d:\d\d-\d\d:\d\d$")] = ""
+    through_quiet: Level = "critical"
+
+    @model_validator(mode="after")
+    def times_can_be_read(self) -> Self:
+        """The zone exists and the quiet hours are hours of a day."""
+        _ = self.zone, self.quiet_hours
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the user lives."""
+        try:
+            return ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {self.timezone!r}") from error
+
+    @property
+    def quiet_hours(self) -> tuple[time, time] | None:
+        """First and last moment of the quiet hours, None without any."""
+        if not self.quiet:
+            return None
+        start, end = (time.fromisoformat(part) for part in self.quiet.split("-"))
+        return start, end
+
+
+class ChannelSection(Section):
+    """One way to tell somebody; secrets are in the environment variables it names.
+
+    `timeout` in seconds.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    kind: Literal["email", "push"]
+    at_least: Level = "notice"
+    to: tuple[str, ...] = ()
+    sender: str = ""
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password_env: str = ""
+    ca_file: Path | None = None
+    timeout: Annotated[float, Field(gt=0, le=300)] = 20.0
+    url_env: str = ""
+
+    @model_validator(mode="after")
+    def can_be_reached(self) -> Self:
+        """What its kind cannot do without."""
+        needed = {"email": ("host", "sender", "to"), "push": ("url_env",)}[self.kind]
+        missing = [name for name in needed if not getattr(self, name)]
+        if missing:
+            raise ValueError(
+                f"channel {self.name!r} is of kind {self.kind!r}, needs {missing[0]!r}"
+            )
+        if self.username and not self.password_env:
+            raise ValueError(f"channel {self.name!r} has a username and needs 'password_env'")
+        return self
+
+    @property
+    def secret_env(self) -> str:
+        """The environment variable that holds its secret, or ""."""
+        return self.password_env if self.kind == "email" else self.url_env
+
+
 class HttpSection(Section):
     """How sources are fetched.
 
@@ -137,6 +224,9 @@ class SourceSection(Section):
         return self
 
 
+LISTED: dict[str, type[Section]] = {"sources": SourceSection, "channels": ChannelSection}
+
+
 class Config(Section):
     """The whole of config.toml; `folder` is where it was read from."""
 
@@ -147,18 +237,22 @@ class Config(Section):
     events: EventsSection = EventsSection()
     reliability: ReliabilitySection = ReliabilitySection()
     prices: PricesSection = PricesSection()
+    alerts: AlertsSection = AlertsSection()
     http: HttpSection = HttpSection()
     sources: tuple[SourceSection, ...] = ()
+    channels: tuple[ChannelSection, ...] = ()
     folder: Path = Field(default=Path(), exclude=True)
     openai_api_key: SecretStr | None = Field(default=None, exclude=True)
+    secrets: dict[str, SecretStr] = Field(default={}, exclude=True)
 
     @model_validator(mode="after")
     def names_are_unique(self) -> Self:
-        """Two sources may not share a name: their state would be mixed up."""
-        names = [source.name for source in self.sources]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two sources are called {name!r}")
+        """Two sources, or channels, may not share a name: their state would be mixed up."""
+        for what, parts in (("sources", self.sources), ("channels", self.channels)):
+            names = [part.name for part in parts]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"two {what} are called {name!r}")
         return self
 
     @property
@@ -183,18 +277,25 @@ def load(path: Path) -> Config:
 
 def parse(raw: dict[str, Any], path: Path) -> Config:
     """Turn the tables of `path` into a Config, adding what the environment holds."""
-    reserved = {"folder", "openai_api_key"} & raw.keys()
+    reserved = {"folder", "openai_api_key", "secrets"} & raw.keys()
     if reserved:
         raise ConfigError(
             f"{path}: {sorted(reserved)[0]!r} may not be set here",
             "Secrets are read from the environment, paths from [data] folder",
         )
     folder = path.resolve().parent
-    key = os.environ.get("OPENAI_API_KEY") or _dotenv(folder / ".env").get("OPENAI_API_KEY")
+    known = {
+        **_dotenv(folder / ".env"),
+        **{name: text for name, text in os.environ.items() if text},
+    }
+    key = known.get("OPENAI_API_KEY")
     try:
-        return Config(**raw, folder=folder, openai_api_key=key or None)
+        found = Config(**raw, folder=folder, openai_api_key=key or None)
     except ValidationError as error:
         raise _explain(error, path) from error
+    wanted = {channel.secret_env for channel in found.channels}
+    secrets = {name: SecretStr(value) for name in wanted if (value := known.get(name))}
+    return found.model_copy(update={"secrets": secrets})
 
 
 def default_text() -> str:
@@ -249,6 +350,6 @@ def _known(parents: list[str]) -> list[str]:
         if part.isdigit():
             continue
         inner = model.model_fields[part].annotation
-        model = SourceSection if part == "sources" else inner  # type: ignore[assignment]
+        model = LISTED.get(part, inner)  # type: ignore[assignment, arg-type]
     hidden = {name for name, field in model.model_fields.items() if field.exclude}
     return [name for name in model.model_fields if name not in hidden]

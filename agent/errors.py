@@ -8,6 +8,7 @@
     +-- EmbedderError         texts cannot be turned into vectors
     |   +-- TextRefused       one of these texts is the reason; the others may be fine
     +-- JudgeError            the judge cannot be made ready
+    +-- ChannelError          a message could not be sent (.sure)
     +-- StoreError            the data folder cannot be read or written
         +-- StoreBusy         somebody else is writing to it
         +-- IndexMismatch     the vector index was made by another embedder
@@ -81,6 +82,15 @@ class TextRefused(EmbedderError):
 
 class JudgeError(ThesiswatchError):
     """The judge cannot be fitted or reached."""
+
+
+class ChannelError(ThesiswatchError):
+    """A message was not taken; `sure` that it did not arrive. Holds no secret."""
+
+    def __init__(self, channel: str, message: str, way_out: str = "", *, sure: bool) -> None:
+        super().__init__(f"channel {channel!r}: {message}", way_out)
+        self.channel = channel
+        self.sure = sure
 
 
 class StoreError(ThesiswatchError):

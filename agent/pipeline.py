@@ -8,6 +8,8 @@
     | score      what is that worth?         -> ledger      scored
     | snapshot   how strong is the thesis?   -> one score
     | forecasts  what does it say of dated questions, which came out?
+    | alert      is a threat spiking?        -> alerts, and messages in the outbox
+    | deliver    messages                    -> channels
     | index      vectors, from the outbox    -> Chroma
 
 Every stage takes the items that wait in the state before it, oldest first, a chunk to a
@@ -25,10 +27,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from agent import disclosure, figures, forecasts, regrouping, standing
+from agent import alerting, delivery, disclosure, figures, forecasts, regrouping, standing
 from agent.calibration import PERSON
 from agent.collecting import collect
 from agent.days import end_of, start_of
+from agent.delivery import Delivered
 from agent.embed import Vectors
 from agent.errors import SourceError, TextRefused
 from agent.grouping import Grouper
@@ -37,6 +40,7 @@ from agent.intake import Intake, text_of
 from agent.judge.account import Later
 from agent.judge.llm import LlmJudge
 from agent.judging import Judging
+from agent.notices import Told
 from agent.progress import Progress, silent
 from agent.weighing import Weigher
 from agent.workspace import EMBEDDER_KEY, REPLAY_KEY, Workspace
@@ -57,7 +61,8 @@ Work = Callable[[Sequence[int]], None]
 class Report:
     """What a pass did: what came in, which sources failed, where the score stands.
 
-    `unread` are the companies whose figures could not be had.
+    `unread` are the companies whose figures could not be had; `told` are the alerts somebody is
+    told of, `delivered` what became of the messages.
     """
 
     intake: Intake
@@ -65,6 +70,8 @@ class Report:
     unread: tuple[SourceError, ...]
     standing: standing.Standing
     spent: str
+    told: list[Told]
+    delivered: Delivered
 
 
 def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Report:
@@ -77,7 +84,13 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
         one.advance(now)
         found = one.snapshot(now)
         forecasts.update(workspace, found, now)
-        return Report(intake, failures, unread, found, one.spent)
+        told, delivered = tell(workspace, now)
+        return Report(intake, failures, unread, found, one.spent, told, delivered)
+
+
+def tell(workspace: Workspace, now: datetime) -> tuple[list[Told], Delivered]:
+    """Bring the alerts up to `now` and send what is due."""
+    return alerting.update(workspace, now), delivery.deliver(workspace, now)
 
 
 class Pass:
@@ -224,11 +237,17 @@ class Pass:
         return self.snapshot(now, standing.Sight.of(before.detail) if before and same else None)
 
     def end(self, *, restating: bool) -> None:
-        """Score again, if asked, what was kept after the last day, and forget the days."""
+        """Score again, if asked, what was kept after the last day, see which alerts the days would
+        have brought, and forget the days."""
         while self._kept:
             row = self._kept.popleft()
             if restating:
                 self._restate(row)
+        with self._database.reading() as connection:
+            noted = settings.read(connection, REPLAY_KEY) or ""
+        if noted:
+            days = [datetime.fromisoformat(text).date() for text in noted.split()]
+            alerting.walk(self._workspace, days[0], days[-1])
         with self._database.writing() as connection:
             settings.keep(connection, REPLAY_KEY, "")
 

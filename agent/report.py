@@ -36,7 +36,7 @@ def score(workspace: Workspace, as_of: datetime | None) -> Answer:
         "low": found.score.low,
         "high": found.score.high,
         "prior": found.score.prior,
-        "as_of": _iso(found.as_of),
+        "as_of": iso(found.as_of),
         "status": found.status,
         "pillars": standing.pillars(found),
         "categories": {name: asdict(part) for name, part in found.score.categories.items()},
@@ -52,7 +52,7 @@ def history(workspace: Workspace, since: datetime | None, until: datetime | None
         rows = ledger.snapshots(connection, workspace.thesis.id, since, until)
     names = ("score", "low", "high", "status", "events", "publishers")
     return [
-        {"as_of": _iso(row.as_of), **{name: getattr(row, name) for name in names}} for row in rows
+        {"as_of": iso(row.as_of), **{name: getattr(row, name) for name in names}} for row in rows
     ]
 
 
@@ -73,15 +73,15 @@ def explain(
     thesis = workspace.thesis
     _known_category(thesis, category)
     now = standing_at(workspace, as_of)
-    rows = _contributions(workspace, now)
-    answer: Answer = {"as_of": _iso(now.as_of), "score": now.score.score}
+    rows = contributions(workspace, now)
+    answer: Answer = {"as_of": iso(now.as_of), "score": now.score.score}
     answer["prior_log_odds"] = _log_odds(now.thesis.prior)
     answer["log_odds"] = now.score.log_odds
     if since is not None:
         before = standing_at(workspace, since)
-        rows = _changes(rows, _contributions(workspace, before))
+        rows = _changes(rows, contributions(workspace, before))
         answer |= {
-            "since": _iso(since),
+            "since": iso(since),
             "score_then": before.score.score,
             "change": now.score.log_odds - before.score.log_odds,
             "prior_change": _log_odds(now.thesis.prior) - _log_odds(before.thesis.prior),
@@ -132,8 +132,8 @@ def _listed(row: Any, event_id: str | None, as_of: datetime | None) -> Answer:
         "title": row.title,
         "url": row.url,
         "publisher": row.publisher,
-        "published": _iso(row.published_at) if dated else None,
-        "first_seen": _iso(row.first_seen_at),
+        "published": iso(row.published_at) if dated else None,
+        "first_seen": iso(row.first_seen_at),
         "state": row.state if as_of is None else _state_then(row),
         "labels": row.labels or [],
     }
@@ -175,7 +175,7 @@ def status(workspace: Workspace, today: datetime) -> Answer:
             "thesis": workspace.thesis.id,
             "thesis_version": workspace.thesis.version,
             "data": str(workspace.database.folder),
-            "last_pass": _iso(last.as_of) if last else None,
+            "last_pass": iso(last.as_of) if last else None,
             "score": last.score if last else None,
             "status": last.status if last else "no pass yet",
             "items": counts,
@@ -228,7 +228,7 @@ def _log_odds(probability: float) -> float:
     return log(probability) - log(1 - probability)
 
 
-def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
+def contributions(workspace: Workspace, found: Standing) -> list[Answer]:
     """Every standing row with its source, beside what it adds to the log-odds."""
     with workspace.database.reading() as connection:
         stored = ledger.with_sources(connection, workspace.thesis.id, found.as_of)
@@ -271,8 +271,8 @@ def _contributions(workspace: Workspace, found: Standing) -> list[Answer]:
             "title": row.title,
             "url": row.url,
             "publisher": row.publisher,
-            "published": _iso(row.published_at),
-            "recorded": _iso(row.recorded_at),
+            "published": iso(row.published_at),
+            "recorded": iso(row.recorded_at),
         }
         for row, contribution in zip(stored, again.score.contributions, strict=True)
     ]
@@ -351,8 +351,8 @@ def _whole(item: Any) -> Answer:
     )
     return {
         **{name: getattr(item, name) for name in names},
-        "published": _iso(item.published_at),
-        "first_seen": _iso(item.first_seen_at),
+        "published": iso(item.published_at),
+        "first_seen": iso(item.first_seen_at),
         "state": item.state,
         "state_reason": item.state_reason,
         "event_id": item.event_id,
@@ -377,7 +377,7 @@ def _verdict(row: Any) -> Answer:
         "gate",
         "hindsight",
     ]
-    return {**{name: getattr(row, name) for name in names}, "recorded": _iso(row.recorded_at)}
+    return {**{name: getattr(row, name) for name in names}, "recorded": iso(row.recorded_at)}
 
 
 def _event(
@@ -389,12 +389,12 @@ def _event(
         "id": event.id,
         "title": event.title,
         "storyline": event.storyline,
-        "opened": _iso(event.opened_at),
-        "frozen": _iso(event.opened_at + FROZEN),
+        "opened": iso(event.opened_at),
+        "frozen": iso(event.opened_at + FROZEN),
         "merged_into": event.merged_into or None,
         "regroupings": [
             {
-                "at": _iso(one.at),
+                "at": iso(one.at),
                 "kind": one.kind,
                 "from": one.from_event,
                 "to": one.to_event,
@@ -409,7 +409,7 @@ def _event(
                 "publisher": item.publisher,
                 "owner": item.owner,
                 "url": item.url,
-                "first_seen": _iso(item.first_seen_at),
+                "first_seen": iso(item.first_seen_at),
                 "why": _why(item, came.get(item.number)),
             }
             for item in members
@@ -436,10 +436,10 @@ def _source(name: str, state: Any | None, health: Health, per_week: float) -> An
     if state is None:
         return answer
     return answer | {
-        "last_attempt": _iso(state.last_attempt_at),
-        "last_success": _iso(state.last_success_at),
-        "last_item": _iso(state.last_item_at),
-        "not_before": _iso(state.not_before),
+        "last_attempt": iso(state.last_attempt_at),
+        "last_success": iso(state.last_success_at),
+        "last_item": iso(state.last_item_at),
+        "not_before": iso(state.not_before),
         "failures": state.failures,
         "error": state.error,
     }
@@ -450,7 +450,7 @@ def trial(tried: Trial) -> Answer:
     return {
         **asdict(tried),
         "seconds": round(tried.seconds, 2),
-        "newest": _iso(tried.newest),
+        "newest": iso(tried.newest),
         "error": _unnamed(tried.name, tried.error),
     }
 
@@ -460,5 +460,6 @@ def _unnamed(source: str, error: str) -> str:
     return error.removeprefix(f"source {source!r}: ")
 
 
-def _iso(at: datetime | None) -> str | None:
+def iso(at: datetime | None) -> str | None:
+    """An instant as answers spell it."""
     return at.isoformat().replace("+00:00", "Z") if at else None

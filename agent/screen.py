@@ -327,7 +327,97 @@ def status(answer: dict[str, Any]) -> None:
     )
     for line in _spending(answer["judge"]):
         out.print(line)
+    for line in _alerted(answer["alerts"]):
+        out.print(line)
     sources(answer["sources"])
+
+
+def _alerted(found: dict[str, Any]) -> Iterator[str]:
+    """What fires, and what could not be sent."""
+    for one in found["firing"]:
+        what = f"{one['id']} {one['severity']}: {safe(one['headline'])}"
+        yield f"[yellow]{one['state']}[/yellow] {what}"
+    counts = found["messages"]
+    if counts:
+        told = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
+        yield f"messages: {told.replace('dead', 'given up')}"
+    for one in found["unsent"]:
+        state = "given up" if one["state"] == "dead" else f"tried {one['attempts']} times"
+        yield f"[red]not sent ({state})[/red] {safe(one['subject'])}: {safe(one['error'])}"
+
+
+def told(id_: str, telling: str, severity: str, headline: str) -> str:
+    """An alert on one line of plain text."""
+    return f"alert {id_} {telling}, {severity}: {_CONTROL.sub('', headline)}"
+
+
+def alerts(rows: Sequence[dict[str, Any]]) -> None:
+    """Every alert in a line or two."""
+    out = console()
+    if not rows:
+        out.print("No alert has fired.")
+    for row in rows:
+        when = (row["fired_at"] or row["began_at"])[:16].replace("T", " ")
+        over = f" until {row['resolved_at'][:10]}" if row["resolved_at"] else ""
+        beside = f"   inhibited by {row['inhibited_by']}" if row["inhibited_by"] else ""
+        beside += "   replayed" if row["replayed"] else ""
+        out.print(f"{row['id']}   {when}{over}   {row['severity']}   {row['state']}{beside}")
+        out.print(f"   {safe(row['headline'])}")
+
+
+def alert(answer: dict[str, Any]) -> None:
+    """One alert with its sources."""
+    out = console()
+    alerts([answer])
+    if answer["score_after"] is not None and answer["score_before"] is not None:
+        out.print(
+            f"   score {answer['score_before']:.1f} before, {answer['score_after']:.1f} after"
+        )
+    out.print("\nwhat it rests on")
+    _alert_sources(answer["evidence"])
+    for claim in answer["claims"]:
+        how = "" if claim["by"] == "judge" else ", the nearest in wording"
+        out.print(f"the essay: {safe(claim['text'])} ({safe(claim['id'])}{how})")
+    out.print("\nthe other side" + ("" if answer["against"] else ": nothing in 30 days"))
+    _alert_sources(answer["against"])
+    for change in answer["changes"]:
+        out.print(f"{change['at'][:16].replace('T', ' ')}   {safe(change['change'])}")
+    for one in answer["messages"]:
+        out.print(f"message to {one['channel']}: {one['state']} {safe(one['error'])}".rstrip())
+
+
+def _alert_sources(rows: Sequence[dict[str, Any]]) -> None:
+    out = console()
+    for one in rows:
+        more = f" and {len(one['owners']) - 1} more" if len(one["owners"]) > 1 else ""
+        out.print(f"   {one['published']}   {safe(one['publisher'])}{more}: {safe(one['title'])}")
+        if one["quote"]:
+            out.print(f"      “{safe(one['quote'])}”")
+        out.print(f"      {safe(one['link'])}", soft_wrap=True)
+
+
+def silences(rows: Sequence[dict[str, Any]]) -> None:
+    """What is kept back."""
+    out = console()
+    if not rows:
+        out.print("Nothing is silenced.")
+    for row in rows:
+        why = f"   {safe(row['reason'])}" if row["reason"] else ""
+        out.print(f"{row['id']}   {safe(row['match'])} until {row['until'][:16]}{why}")
+
+
+def simulated(rows: Sequence[dict[str, Any]]) -> None:
+    """What would have fired."""
+    out = console()
+    kept_back = sum(bool(row["inhibited_by"]) for row in rows)
+    out.print(f"{len(rows)} alerts would have fired, {kept_back} of them inhibited by another")
+    for row in rows:
+        over = row["resolved_at"][:10] if row["resolved_at"] else "still firing"
+        beside = f"   inhibited by {row['inhibited_by']}" if row["inhibited_by"] else ""
+        out.print(f"{row['fired_at'][:10]} to {over}   {row['rule']}   {row['severity']}{beside}")
+        out.print(f"   {safe(row['headline'])}")
+        for one in row["events"][:3]:
+            out.print(f"   {one['published']}   {safe(one['publisher'])}: {safe(one['title'])}")
 
 
 def estimate(answer: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Spikes: what came each day and what was looked at in, unusual runs of events out (DESIGN 7).
 
 A negative-binomial log-likelihood CUSUM against the stream's own habit. Pure: no clock, no I/O.
-Counts are judged against the items looked at that day, so that a new source does not look like
-news, nor a dead one like peace; a day on which nothing was looked at says nothing.
+Counts are judged against the items looked at that day (agent.exposure), so that a new source does
+not look like news, nor a dead one like peace; a day on which nothing was looked at says nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,16 @@ LAG = 7
 """The habit ends this many days before the day it judges, so that a slow rise is not its own."""
 LEARNING = 56
 """Days that must be known before there is a habit. Alarmed days are left out of it, but for those
-of learning: a stream that is always busy would else never be known to be."""
+of learning: a stream that is always busy would else never be known to be. Where that leaves too
+few, the last habit holds."""
+LASTING = 28
+"""A spike that runs for so many days is a new habit: from then on it is read from its own days, and
+from none before."""
+CEILING = 2.0
+"""S goes no higher than this many thresholds, so that one huge day is over in weeks, not months.
+It changes nothing before a stream fires."""
+BLINDNESS = 28
+"""After so many days in a row without a look nothing is known of the run any more."""
 LEAST_EXPECTED = 0.2
 """Events a day below which no habit is believed."""
 DISPERSION = (0.7, 50.0)
@@ -40,12 +49,15 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """New distinct `events` of a day, all the `owners` behind them, and the items looked at."""
+    """New distinct `events` of a day, all the `owners` behind them, and the items looked at.
+
+    `exposure` may weigh the items by what their publishers usually bring.
+    """
 
     day: date
     events: int
     owners: frozenset[str]
-    exposure: int
+    exposure: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class Baseline:
     dispersion: float
     days: int
 
-    def expected(self, exposure: int) -> float:
+    def expected(self, exposure: float) -> float:
         """Events to expect, m0, when so many items are looked at."""
         return max(self.rate * exposure, LEAST_EXPECTED)
 
@@ -66,13 +78,16 @@ class State:
     """What is known at the end of a day; `statistic` is S, nats.
 
     Without a `baseline` the stream is still learning; without `expected` nothing was expected
-    because there is no baseline or nothing was looked at.
+    because there is no baseline or nothing was looked at. What S rests on gathered from `since`.
+    `alarmed` is reason enough to fire; a stream that is `firing` may be calm again.
     """
 
     day: Day
     baseline: Baseline | None
     expected: float | None
     statistic: float
+    since: date | None
+    alarmed: bool
     firing: bool
 
     @property
@@ -86,7 +101,7 @@ class Spike:
     """One episode: its evidence gathered from `since`, fired, and was over on `resolved_on`.
 
     `observed` events of `owners` came from `since` to `fired_on`, where `expected` were to be
-    expected (None while learning). `statistic` is S on that day, `peak` its highest, nats.
+    expected (None while learning). `statistic` is S on that day, nats.
     """
 
     since: date
@@ -96,7 +111,6 @@ class Spike:
     expected: float | None
     owners: frozenset[str]
     statistic: float
-    peak: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +151,10 @@ class _Sums(NamedTuple):
 
     days: int = 0
     events: int = 0
-    exposure: int = 0
+    exposure: float = 0.0
     events_squared: int = 0
-    product: int = 0
-    exposure_squared: int = 0
+    product: float = 0.0
+    exposure_squared: float = 0.0
 
     def plus(self, day: Day) -> "_Sums":
         x, e = day.events, day.exposure
@@ -154,7 +168,8 @@ class _Sums(NamedTuple):
         )
 
     def since(self, earlier: "_Sums") -> "_Sums":
-        return _Sums(*(now - then for now, then in zip(self, earlier, strict=True)))
+        pairs = zip(self, earlier, strict=True)
+        return _Sums._make(now - then for now, then in pairs)
 
 
 class _Walk:
@@ -168,6 +183,11 @@ class _Walk:
         self.statistic = 0.0
         self.firing = False
         self.quiet = 0
+        self.ran = 0
+        self.unseen = 0
+        self.began = 0
+        self.regime: int | None = None
+        self.habit: Baseline | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -179,22 +199,33 @@ class _Walk:
 
     def step(self, day: Day) -> None:
         """Take the next calendar day."""
-        baseline = self.baseline()
+        baseline = self.habit = self.baseline()
         expected = baseline.expected(day.exposure) if baseline and day.exposure else None
+        alarmed = False
         if day.exposure:
+            self.unseen = 0
             self.update(day, baseline, expected)
             alarmed = self.alarms(day, baseline)
             self.resolve(day, alarmed) if self.firing else self.fire(day, alarmed, expected)
-        teaches = day.exposure and not (self.firing and baseline)
+        else:
+            self.miss(day)
+        new_habit = self.firing and self.regime == self.began
+        teaches = day.exposure and (new_habit or not (self.firing and baseline))
         self.sums.append(self.sums[-1].plus(day) if teaches else self.sums[-1])
-        self.states.append(State(day, baseline, expected, self.statistic, self.firing))
+        since = self.since if self.statistic or alarmed else None
+        self.states.append(
+            State(day, baseline, expected, self.statistic, since, alarmed, self.firing)
+        )
 
     def baseline(self) -> Baseline | None:
         """The habit that the next day is judged by; None while too few days are known."""
         today = len(self.states)
         first, end = max(today - WINDOW - LAG + 1, 0), max(today - LAG + 1, 0)
+        if self.regime is not None and self.regime > first:
+            own = self.sums[end].since(self.sums[min(self.regime, end)])
+            return _habit(own) if own.days >= LASTING else self.habit
         if self.sums[today].days - self.sums[first].days < LEARNING:
-            return None
+            return self.habit
         return _habit(self.sums[end].since(self.sums[first]))
 
     def update(self, day: Day, baseline: Baseline | None, expected: float | None) -> None:
@@ -206,7 +237,7 @@ class _Walk:
             if not self.statistic:
                 self.forget()
             rise = _rise(day, expected, baseline.dispersion)
-            self.statistic = max(0.0, self.statistic + rise)
+            self.statistic = min(max(0.0, self.statistic + rise), CEILING * self.threshold)
         self.since = self.since or day.day
         self.observed += day.events
         self.expected += expected or 0.0
@@ -222,7 +253,8 @@ class _Walk:
         """Begin an episode if there is reason to."""
         if not alarmed or self.since is None:
             return
-        self.firing, self.quiet = True, 0
+        self.firing, self.quiet, self.ran = True, 0, 0
+        self.began = len(self.states)
         self.spikes.append(
             Spike(
                 since=self.since,
@@ -232,21 +264,39 @@ class _Walk:
                 expected=None if expected is None else self.expected,
                 owners=self.owners,
                 statistic=self.statistic,
-                peak=self.statistic,
             )
         )
 
     def resolve(self, day: Day, alarmed: bool) -> None:
         """Follow the running episode, and end it after days enough of quiet."""
-        spike = self.spikes[-1]
         calm = self.statistic < self.threshold / 2 and not alarmed
         self.quiet = self.quiet + 1 if calm else 0
-        self.firing = self.quiet < QUIET_DAYS
-        resolved_on = None if self.firing else day.day
-        peak = max(spike.peak, self.statistic)
-        self.spikes[-1] = replace(spike, peak=peak, resolved_on=resolved_on)
-        if not self.firing:
-            self.forget()
+        self.ran += 1
+        if self.quiet == QUIET_DAYS:
+            self.end(day)
+        elif self.ran == LASTING:
+            self.settle()
+
+    def miss(self, day: Day) -> None:
+        """Nothing was looked at: the run stands still, and is forgotten in the end."""
+        self.unseen += 1
+        if self.unseen < BLINDNESS:
+            return
+        self.statistic = 0.0
+        self.end(day) if self.firing else self.forget()
+
+    def settle(self) -> None:
+        """What goes on is a new habit: the days of the episode teach it after all."""
+        self.regime = self.began
+        for i in range(self.began, len(self.states)):
+            day = self.states[i].day
+            self.sums[i + 1] = self.sums[i].plus(day) if day.exposure else self.sums[i]
+
+    def end(self, day: Day) -> None:
+        """The running episode is over."""
+        self.firing = False
+        self.spikes[-1] = replace(self.spikes[-1], resolved_on=day.day)
+        self.forget()
 
 
 def _habit(sums: _Sums) -> Baseline:

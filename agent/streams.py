@@ -1,47 +1,133 @@
-"""What came each day: new events of each category, and how much was looked at to find them.
+"""What came each day on each front, for the thesis and against it, and how much was looked at.
 
-Read from the stored rows for agent.spikes; an event counts on the day its first row was recorded.
+Read from the stored rows for agent.spikes. An event counts on the day its first row was recorded,
+by what was said of it by the end of that day, and only when what happened is recent: an archive
+that is read in, or an old event judged anew, is no news.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
+from agent.exposure import Exposure
 from agent.spikes import Day
 from agent.workspace import Workspace
 from store import items, ledger
 
 ALL = ""
-"""The stream of the thesis as a whole."""
+"""The category of the stream of the thesis as a whole."""
+FRESH = timedelta(days=7)
+"""What happened longer ago than this when it was recorded is no news."""
+STANCES = ("supports", "weakens")
+
+Key = tuple[str, str]
 
 
-def read(workspace: Workspace, until: datetime) -> dict[str, list[Day]]:
-    """Every category's days from the first item to `until`, and the whole thesis' under ALL."""
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """An event as it came: on its first day, with all the `owners` known by then."""
+
+    day: date
+    event_id: str
+    lead: str
+    owners: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stance on one category, ALL or another: its days, oldest first, and what came."""
+
+    category: str
+    stance: str
+    days: tuple[Day, ...]
+    brought: tuple[Brought, ...]
+
+    def since(self, first: date, last: date) -> list[str]:
+        """Events that came from `first` to `last`, in their order."""
+        return [one.event_id for one in self.brought if first <= one.day <= last]
+
+
+def read(workspace: Workspace, until: datetime, without: Collection[Key] = ()) -> dict[Key, Stream]:
+    """Every stream by category and stance, from the first item to `until`.
+
+    `without` are (event, category) that are held to have never come.
+    """
     with workspace.database.reading() as connection:
-        looked_at = items.per_day(connection, until)
-        found = ledger.first_rows(connection, workspace.thesis.id, until)
+        looked_at = items.per_day_and_owner(connection, until)
+        rows = ledger.first_days(connection, workspace.thesis.id, until)
     if not looked_at:
         return {}
-    new: defaultdict[str, defaultdict[date, dict[str, frozenset[str]]]]
-    new = defaultdict(lambda: defaultdict(dict))
-    for row in found:
-        day = row.recorded_at.date()
-        for stream in (row.category, ALL):
-            known = new[stream][day].get(row.event_id, frozenset())
-            new[stream][day][row.event_id] = known | frozenset(row.owners)
-    first, last = min(looked_at), max(until.date(), max(looked_at))
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    exposure = Exposure(looked_at)
+    last = max(until.date(), exposure.days[-1])
+    came = [row for row in _first(rows) if (row.event_id, row.category) not in set(without)]
     return {
-        stream: [_day(day, new[stream][day], looked_at) for day in days]
-        for stream in (ALL, *workspace.thesis.weights)
+        (category, stance): _stream(category, stance, came, exposure, last)
+        for category in (ALL, *workspace.thesis.weights)
+        for stance in STANCES
     }
 
 
-def _day(day: date, found: Mapping[str, frozenset[str]], looked_at: Mapping[date, int]) -> Day:
-    owners = frozenset[str]().union(*found.values())
-    return Day(day, len(found), owners, max(looked_at.get(day, 0), len(found)))
+@dataclass(slots=True)
+class _Row:
+    """The first day of an event on a category."""
+
+    event_id: str
+    category: str
+    day: date
+    stance: str
+    lead: str
+    owners: frozenset[str]
 
 
-def names(streams: Mapping[str, Sequence[Day]]) -> list[str]:
-    """The categories, without the whole."""
-    return [name for name in streams if name != ALL]
+def _first(rows: Iterable[Any]) -> list[_Row]:
+    """The rows of an event's first day, each event and category as its last row of it says."""
+    found: dict[Key, _Row] = {}
+    for row in rows:
+        key, day = (row.event_id, row.category), row.recorded_at.date()
+        if key not in found:
+            if row.recorded_at - row.occurred_at <= FRESH:
+                found[key] = _Row(*key, day, row.stance, row.owner, frozenset(row.owners))
+        elif found[key].day == day:
+            found[key].stance = row.stance if row.weight else "neutral"
+            found[key].owners |= frozenset(row.owners)
+    return list(found.values())
+
+
+def _stream(
+    category: str, stance: str, rows: Iterable[_Row], exposure: Exposure, last: date
+) -> Stream:
+    of_it = [row for row in rows if row.stance == stance and category in (ALL, row.category)]
+    weighed = exposure.weighed({row.event_id: (row.day, row.lead) for row in of_it}.values())
+    came = _distinct(of_it, exposure)
+    by_day: defaultdict[date, list[Brought]] = defaultdict(list)
+    for one in came:
+        by_day[one.day].append(one)
+    first = exposure.days[0]
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return Stream(
+        category,
+        stance,
+        tuple(_day(day, by_day[day], weighed.get(day, 0.0)) for day in days),
+        tuple(came),
+    )
+
+
+def _distinct(rows: Iterable[_Row], exposure: Exposure) -> list[Brought]:
+    """Each event once, with the owners of all its rows; none that only loud newcomers tell."""
+    found: dict[str, Brought] = {}
+    for row in rows:
+        known = found.get(row.event_id)
+        if known is None:
+            found[row.event_id] = Brought(row.day, row.event_id, row.lead, row.owners)
+        elif known.day == row.day:
+            owners = known.owners | row.owners
+            found[row.event_id] = Brought(known.day, known.event_id, known.lead, owners)
+    heard = [one for one in found.values() if one.owners - exposure.newcomers(one.day)]
+    return sorted(heard, key=lambda one: (one.day, one.event_id))
+
+
+def _day(day: date, came: list[Brought], weighed: float) -> Day:
+    owners = frozenset[str]().union(*(one.owners for one in came))
+    return Day(day, len(came), owners, max(weighed, len(came)))

@@ -116,7 +116,13 @@ def reading(path: Path) -> Iterator[Workspace]:
 @contextmanager
 def writing(path: Path) -> Iterator[Workspace]:
     """A workspace with the only right to write; raises StoreBusy when another process has it."""
-    config, thesis = read_settings(path)
+    with opened(*read_settings(path)) as workspace:
+        yield workspace
+
+
+@contextmanager
+def opened(config: Config, thesis: Thesis) -> Iterator[Workspace]:
+    """See `writing`, for settings that were read already."""
     with writer_lock(config.data_folder):
         database = open_database(config.data_folder)
         try:

@@ -242,11 +242,12 @@ def grouped_between(connection: Connection, start: datetime, end: datetime) -> l
     return list(connection.execute(query))
 
 
-def per_day(connection: Connection, until: datetime) -> dict[date, int]:
-    """How many items were first seen on each day up to an instant."""
+def per_day_and_owner(connection: Connection, until: datetime) -> list[tuple[date, str, int]]:
+    """How many items of each owner were first seen on each day up to an instant."""
     day = func.date(_ITEM.c.first_seen_at)
-    query = select(day, func.count()).where(_ITEM.c.first_seen_at <= until).group_by(day)
-    return {date.fromisoformat(row[0]): int(row[1]) for row in connection.execute(query)}
+    query = select(day, _ITEM.c.owner, func.count()).where(_ITEM.c.first_seen_at <= until)
+    found = connection.execute(query.group_by(day, _ITEM.c.owner))
+    return [(date.fromisoformat(row[0]), row[1], int(row[2])) for row in found]
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -255,6 +256,19 @@ def counts(connection: Connection) -> dict[str, int]:
     found = {row[0]: int(row[1]) for row in connection.execute(query)}
     undated = select(func.count()).where(_ITEM.c.published_at.is_(None))
     return {**found, "undated": connection.execute(undated).scalar_one()}
+
+
+def newest_in(connection: Connection, state: ItemState, limit: int) -> list[Any]:
+    """The items in `state` that came last, newest first."""
+    query = select(_ITEM).where(_ITEM.c.state == state)
+    return list(connection.execute(query.order_by(_ITEM.c.first_seen_at.desc()).limit(limit)))
+
+
+def newest_gated(connection: Connection, gate: str, limit: int) -> list[Any]:
+    """The items that came last of which the gate made `gate`, newest first."""
+    query = select(_ITEM).join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+    query = query.where(_VERDICT.c.gate == gate).order_by(_ITEM.c.first_seen_at.desc())
+    return list(connection.execute(query.limit(limit)))
 
 
 def by_id(connection: Connection, id_: str) -> Row[Any] | None:

@@ -40,6 +40,20 @@ def standing(connection: Connection, thesis_id: str, as_of: datetime) -> list[An
     return list(connection.execute(select(_EVIDENCE).where(_EVIDENCE.c.id.in_(latest))))
 
 
+def standing_of(
+    connection: Connection, thesis_id: str, event_ids: Sequence[str], as_of: datetime
+) -> list[Any]:
+    """Of these events, the rows that count at `as_of`."""
+    latest = (
+        select(func.max(_EVIDENCE.c.id))
+        .where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.recorded_at <= as_of)
+        .where(_EVIDENCE.c.event_id.in_(WANTED))
+        .group_by(_EVIDENCE.c.event_id, _EVIDENCE.c.category)
+    )
+    query = select(_EVIDENCE).where(_EVIDENCE.c.id.in_(latest))
+    return list(connection.execute(query, wanted(event_ids)))
+
+
 def every(connection: Connection, thesis_id: str) -> list[Any]:
     """The whole ledger of a thesis in the order it was recorded, restated rows included."""
     query = select(_EVIDENCE).where(_EVIDENCE.c.thesis_id == thesis_id)
@@ -76,15 +90,34 @@ def between(connection: Connection, thesis_id: str, start: datetime, end: dateti
     return list(connection.execute(query.order_by(_EVIDENCE.c.recorded_at, _EVIDENCE.c.id)))
 
 
-def first_rows(connection: Connection, thesis_id: str, until: datetime) -> list[Any]:
-    """The first row of each event and category: (event_id, category, owners, recorded_at)."""
+def first_days(connection: Connection, thesis_id: str, until: datetime) -> list[Any]:
+    """What was recorded of each event and category on its first day, with the leading owner.
+
+    Rows of (event_id, category, stance, weight, owners, occurred_at, recorded_at, owner), in the
+    order they were recorded.
+    """
     first = (
-        select(func.min(_EVIDENCE.c.id))
+        select(
+            _EVIDENCE.c.event_id,
+            _EVIDENCE.c.category,
+            func.date(func.min(_EVIDENCE.c.recorded_at)).label("day"),
+        )
         .where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.recorded_at <= until)
         .group_by(_EVIDENCE.c.event_id, _EVIDENCE.c.category)
+        .subquery()
     )
-    columns = ("event_id", "category", "owners", "recorded_at")
-    query = select(*(_EVIDENCE.c[name] for name in columns)).where(_EVIDENCE.c.id.in_(first))
+    names = ("event_id", "category", "stance", "weight", "owners", "occurred_at", "recorded_at")
+    query = (
+        select(*(_EVIDENCE.c[name] for name in names), _ITEM.c.owner)
+        .join(_ITEM, _ITEM.c.number == _EVIDENCE.c.item_number)
+        .join(
+            first,
+            (first.c.event_id == _EVIDENCE.c.event_id)
+            & (first.c.category == _EVIDENCE.c.category)
+            & (first.c.day == func.date(_EVIDENCE.c.recorded_at)),
+        )
+        .where(_EVIDENCE.c.thesis_id == thesis_id, _EVIDENCE.c.recorded_at <= until)
+    )
     return list(connection.execute(query.order_by(_EVIDENCE.c.id)))
 
 

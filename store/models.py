@@ -364,6 +364,83 @@ class Question(SQLModel, table=True):
     reason: str
 
 
+class Alert(SQLModel, table=True):
+    """One episode of one alert rule; `case` is what it says and by which sources.
+
+    `told_at` and `sent` are when it was last told and how often. One that was `replayed` fired on
+    a day long past and was never told.
+    """
+
+    __tablename__ = "alert"
+    id: str = Field(primary_key=True)
+    thesis_id: str = Field(index=True)
+    rule: str
+    subject: str
+    direction: str
+    severity: str
+    status: str
+    began_at: datetime = Field(sa_type=Utc)
+    active_at: datetime = Field(sa_type=Utc)
+    fired_at: datetime | None = Field(default=None, sa_type=Utc)
+    resolved_at: datetime | None = Field(default=None, sa_type=Utc)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Utc)
+    snoozed_until: datetime | None = Field(default=None, sa_type=Utc)
+    told_at: datetime | None = Field(default=None, sa_type=Utc)
+    sent: int
+    inhibited_by: str
+    replayed: bool
+    case: dict[str, Any] = Field(sa_type=JSON)
+
+
+class AlertChange(SQLModel, table=True):
+    """What became of an alert, in order. Append-only but for replays of the same days."""
+
+    __tablename__ = "alert_change"
+    id: int | None = Field(default=None, primary_key=True)
+    alert_id: str = Field(foreign_key="alert.id", index=True)
+    at: datetime = Field(sa_type=Utc)
+    change: str
+    detail: str
+
+
+class Silence(SQLModel, table=True):
+    """Nobody is told of alerts that `match` (a category, a rule or "*") until it ends."""
+
+    __tablename__ = "silence"
+    id: int | None = Field(default=None, primary_key=True)
+    thesis_id: str
+    match: str
+    until: datetime = Field(sa_type=Utc)
+    reason: str
+    made_at: datetime = Field(sa_type=Utc)
+
+
+class Message(SQLModel, table=True):
+    """What is to be sent over a channel, whole, until it is sent or given up.
+
+    `id` follows from what is told to whom, so that nothing is queued twice. `unsure` counts the
+    attempts of which nobody knows whether they arrived. `images` are PNGs in base64 by name.
+    """
+
+    __tablename__ = "message"
+    id: str = Field(primary_key=True)
+    thesis_id: str
+    channel: str
+    kind: str
+    subject: str
+    text: str
+    html: str
+    images: dict[str, str] = Field(sa_type=JSON)
+    alerts: list[str] = Field(sa_type=JSON)
+    made_at: datetime = Field(sa_type=Utc)
+    due_at: datetime = Field(sa_type=Utc, index=True)
+    state: str
+    attempts: int = 0
+    unsure: int = 0
+    error: str = ""
+    sent_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
 class KpiValue(SQLModel, table=True):
     """A figure of one period as a filing has it; `period_start` is `period_end` for a stock.
 

@@ -262,3 +262,10 @@ def side_by_side(connection: Connection, one: str, other: str) -> list[tuple[Any
         .order_by(_VERDICT.c.id, second.c.id)
     )
     return [tuple(row) for row in connection.execute(query)]
+
+
+def newest_of(connection: Connection, judge: str, limit: int) -> list[Any]:
+    """The items that `judge` judged last, newest first."""
+    query = select(_ITEM).join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
+    query = query.where(_VERDICT.c.judge == judge).order_by(_VERDICT.c.id.desc())
+    return list(connection.execute(query.limit(limit)))

@@ -16,6 +16,7 @@ from agent.judge import prompt
 
 _GROUPS = (
     (cli.app, "thesis"),
+    (cli.alerts_cli.app, "thesis alerts"),
     (cli.event, "thesis event"),
     (cli.audit, "thesis audit"),
     (cli.forecast, "thesis forecast"),

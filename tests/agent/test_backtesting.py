@@ -37,7 +37,8 @@ def watched(workspace: Workspace) -> Workspace:
 
 
 def test_streams_count_new_events_and_what_was_looked_at(watched: Workspace) -> None:
-    found = streams.read(watched, datetime(2025, 3, 31, tzinfo=UTC))
+    every = streams.read(watched, datetime(2025, 3, 31, tzinfo=UTC))
+    found = {category: one.days for (category, stance), one in every.items() if stance != "weakens"}
     burst = next(one for one in found["capex_payback"] if one.day == date(2025, 3, 12))
     assert (burst.events, len(burst.owners), burst.exposure) == (10, 10, 11)
     assert sum(one.events for one in found["code_translation"]) == DAYS / 2

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from agent import config as configuration
-from agent.config import Config, SourceSection
+from agent.config import LISTED, Config, SourceSection
 from agent.errors import ConfigError
 
 KEY = "sk-test-4242-secret"
@@ -31,13 +31,13 @@ def tables() -> Iterator[tuple[str, Any]]:
     """Every table config.toml may hold, with the model that reads it."""
     for name, field in Config.model_fields.items():
         if not field.exclude:
-            yield name, SourceSection if name == "sources" else field.annotation
+            yield name, LISTED.get(name, field.annotation)
 
 
 def test_every_field_stands_in_config_toml_with_its_default() -> None:
     raw = tomllib.loads(configuration.default_text())
     for name, model in tables():
-        if model is SourceSection:
+        if name in LISTED:
             continue
         defaults = model().model_dump(mode="json")
         assert list(raw[name]) == list(model.model_fields), name
@@ -47,7 +47,7 @@ def test_every_field_stands_in_config_toml_with_its_default() -> None:
 def test_every_key_of_config_toml_is_a_field() -> None:
     known = dict(tables())
     raw = tomllib.loads(configuration.default_text())
-    assert set(raw) == set(known)
+    assert set(raw) == set(known) - {"channels"}
     for source in raw["sources"]:
         assert set(source) <= set(SourceSection.model_fields)
 
@@ -56,7 +56,7 @@ def test_every_key_of_config_toml_has_a_comment_above_it() -> None:
     text = configuration.default_text().split("[[sources]]")[0].splitlines()
     keys = [i for i, line in enumerate(text) if re.match(r"\w+ =", line)]
     assert len(keys) == sum(
-        len(model.model_fields) for _, model in tables() if model is not SourceSection
+        len(model.model_fields) for name, model in tables() if name not in LISTED
     )
     assert [text[i] for i in keys if not text[i - 1].startswith("# ")] == []
 
@@ -66,6 +66,70 @@ def test_every_field_of_a_source_is_explained_in_the_comment_above_them() -> Non
     shown = configuration.default_text().split("[[sources]]", 1)[1]
     for field in SourceSection.model_fields:
         assert f"`{field}`" in head or f"{field} = " in head + shown, field
+
+
+def test_channels_that_are_commented_out_can_be_used_as_they_stand(tmp_path: Path) -> None:
+    text = configuration.default_text().split("# Sources:")[0]
+    shown = text[text.index("# [[channels]]") :].split("\n# Slack")
+    lines = [line[2:] for part in shown for line in part.splitlines() if line.startswith("# ")]
+    toml = "\n".join(line for line in lines if "=" in line or line.startswith("[["))
+    found = parsed(toml.replace("such as slack", ""), tmp_path)
+    assert [(one.name, one.kind) for one in found.channels] == [("mail", "email"), ("chat", "push")]
+    assert [one.secret_env for one in found.channels] == ["THESIS_SMTP_PASSWORD", "THESIS_CHAT_URL"]
+
+
+def test_secrets_of_channels_come_from_the_environment_or_dotenv_and_show_in_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONE_URL", "json://one-secret")
+    (tmp_path / ".env").write_text("TWO_URL=json://two-secret\nOTHER=x", encoding="utf-8")
+    names = "one", "two", "three"
+    text = "".join(
+        f'[[channels]]\nname = "{name}"\nkind = "push"\nurl_env = "{name.upper()}_URL"\n'
+        for name in names
+    )
+    found = parsed(text, tmp_path)
+    assert {name: one.get_secret_value() for name, one in found.secrets.items()} == {
+        "ONE_URL": "json://one-secret",
+        "TWO_URL": "json://two-secret",
+    }
+    assert "secret" not in f"{found!r} {found.model_dump_json()}".replace("secrets", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('kind = "email"\nhost = "h"\nsender = "a@b"', "needs 'to'"),
+        ('kind = "email"\nhost = "h"\nto = ["a@b"]', "needs 'sender'"),
+        ('kind = "email"\nsender = "a@b"\nto = ["a@b"]', "needs 'host'"),
+        (
+            'kind = "email"\nhost = "h"\nsender = "a@b"\nto = ["a@b"]\nusername = "u"',
+            "password_env",
+        ),
+        ('kind = "push"', "needs 'url_env'"),
+        ('kind = "pager"', "channels.0.kind"),
+        ('kind = "push"\nurl = "slack://a"', "unknown key 'channels.0.url'"),
+    ],
+)
+def test_channel_that_cannot_be_reached_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    assert said in refused(f'[[channels]]\nname = "c"\n{text}', tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('timezone = "Mars/Olympus"', "no time zone 'mars/olympus'"),
+        ('timezone = "../../etc/passwd"', "no time zone"),
+        ('quiet = "22-7"', "alerts.quiet"),
+        ('quiet = "25:00-07:00"', "alerts"),
+        ("levels = [0.0]", "alerts.levels"),
+        ("levels = [120.0]", "alerts.levels"),
+        ("threshold = 0", "alerts.threshold"),
+        ('through_quiet = "loud"', "alerts.through_quiet"),
+    ],
+)
+def test_bad_alert_settings_are_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
+    assert said in refused(f"[alerts]\n{text}", tmp_path)
 
 
 def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:

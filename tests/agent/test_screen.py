@@ -91,6 +91,9 @@ def shown_status() -> str:
     answer |= {"status": "no pass yet", "data": "/home/me/[data]", "items": {"scored": 1}}
     answer |= {"ledger_rows": 0, "index_waiting": 0, "rejected": 0, "sources": [source]}
     answer |= {"judge": {"kind": "local", "model": EVIL, "calls": 0}}
+    firing = {"id": "A-1", "state": "firing", "severity": "critical", "headline": EVIL}
+    unsent = {"state": "waiting", "attempts": 2, "subject": EVIL, "error": EVIL}
+    answer |= {"alerts": {"firing": [firing], "messages": {"waiting": 1}, "unsent": [unsent]}}
     return printed(screen.status, answer)
 
 

@@ -59,7 +59,7 @@ def by_the_page(counts: Sequence[int], alarmed: Callable[[int], bool]) -> list[f
         m1 = max(2 * m0, m0 + 1.5 * sqrt(m0 + m0**2 / r))
         x = counts[today]
         step = x * log((m1 / (r + m1)) / (m0 / (r + m0))) - r * log((r + m1) / (r + m0))
-        statistic = max(0.0, statistic + step)
+        statistic = min(max(0.0, statistic + step), 2 * 6.0)  # the ceiling is ours
         found.append(statistic)
     return found
 
@@ -119,7 +119,7 @@ def test_burst_over_a_quiet_habit_fires_that_day(count: int) -> None:
     assert (spike.since, spike.observed) == (days[150].day, 10)
     assert spike.expected == pytest.approx(1 / 3, rel=0.1)
     assert spike.owners >= owners(count)
-    assert spike.peak >= spike.statistic >= spikes.THRESHOLD
+    assert spike.statistic >= spikes.THRESHOLD
     assert spike.resolved_on is not None
 
 
@@ -235,11 +235,45 @@ def test_spike_resolves_on_the_third_day_below_half_the_threshold() -> None:
     assert [s.firing for s in found.states if s.day.day == below[1]] == [True]
 
 
-def test_spike_that_goes_on_is_not_resolved_and_keeps_its_peak() -> None:
+def test_spike_that_goes_on_is_not_resolved() -> None:
     (spike,) = spikes.detect(stream([*quiet(150), 10, 12, 6])).spikes
     assert (spike.fired_on - FIRST).days == 150
     assert spike.resolved_on is None
-    assert spike.peak > spike.statistic
+
+
+def test_one_huge_day_is_over_in_weeks() -> None:
+    """Without a ceiling these 40 events would fire for more than two months."""
+    found = spikes.detect(stream([*quiet(150), 40, *quiet(90)]))
+    (spike,) = found.spikes
+    assert found.states[150].statistic == spikes.CEILING * spikes.THRESHOLD
+    assert spike.resolved_on is not None
+    assert 7 < (spike.resolved_on - spike.fired_on).days < 31
+
+
+def test_what_lasts_a_month_is_the_habit_from_then_on() -> None:
+    found = spikes.detect(stream([*[1] * 150, *[5] * 200]))
+    (spike,) = found.spikes
+    settled = (spike.fired_on - FIRST).days + spikes.LASTING + spikes.LAG + 1
+    baseline = found.states[settled].baseline
+    assert baseline is not None
+    assert baseline.expected(LOOKED_AT) == pytest.approx(5.0)
+
+
+def test_run_is_forgotten_after_four_weeks_without_a_look() -> None:
+    seen = [LOOKED_AT] * 151 + [0] * 40 + [LOOKED_AT]
+    found = spikes.detect(stream([*quiet(150), 10, *[0] * 41], seen))
+    (spike,) = found.spikes
+    assert spike.resolved_on == FIRST + timedelta(days=150 + spikes.BLINDNESS)
+    assert found.states[-1].statistic == 0.0
+
+
+def test_habit_holds_when_spikes_leave_too_few_days_to_read_it_from() -> None:
+    counts = [int(i % 3 == 0) for i in range(150)]
+    for _ in range(5):
+        counts += [9, *[int(i % 3 == 0) for i in range(26)]]
+    found = spikes.detect(stream(counts))
+    assert len(found.spikes) > 1
+    assert not any(state.learning for state in found.states[56:])
 
 
 @pytest.mark.parametrize(
@@ -292,7 +326,6 @@ def test_episodes_are_apart_and_match_the_states(counts: list[int], threshold: f
     assert len(found.states) == len(counts)
     for spike in found.spikes:
         assert spike.since <= spike.fired_on
-        assert spike.peak >= spike.statistic
     firing = {
         state.day.day
         for state in found.states
