@@ -1,4 +1,4 @@
-"""How much was looked at each day, weighed by what its publishers usually bring. Pure.
+"""How much was looked at each day, and how far its publishers lean to the subject. Pure.
 
 A source that writes of nothing else does not look like news when it is added, nor like peace when
 it dies: more is expected while it is read. Of a loud newcomer nobody knows yet what is usual; it
@@ -13,11 +13,11 @@ from itertools import accumulate
 
 from agent.spikes import LAG, LEARNING, WINDOW
 
-CREDIT = 30
+CREDIT = 10
 """Items by which an owner is taken to be like everybody until its own say otherwise."""
 LOUD = 7
 """Items in a week that make an owner loud."""
-KNOWN = 20
+KNOWN = 30
 """Items after which it is known what an owner brings."""
 
 WEEK = timedelta(days=7)
@@ -42,28 +42,33 @@ class Exposure:
         """Loud owners of whom too little is known; nobody is one while everything is learned."""
         return self._newcomers.get(day, frozenset())
 
-    def weighed(self, brought: Iterable[tuple[date, str]]) -> dict[date, float]:
-        """Each day's items, times how often their owners bring events next to what is usual.
+    def items(self, day: date) -> int:
+        """Everything that was looked at."""
+        return sum(self._items[day].values()) if day in self._items else 0
+
+    def leans(self, brought: Iterable[tuple[date, str]]) -> dict[date, float]:
+        """How many events each day's items promise, next to as many items of everybody's.
 
         `brought` are events as (day, owner). An owner of n items and e events in the window of
-        the habit counts (e + CREDIT u) / (n + CREDIT) / u an item, u the events an item of all.
+        the habit promises (e + CREDIT u) / (n + CREDIT) an item, where all together bring u;
+        newcomers, who do not count, promise nothing.
         """
         events = Counter(brought)
         rows = sorted((day, owner, count) for (day, owner), count in events.items())
         found = _Totals(rows)
         every = _Totals((day, "", count) for day, _, count in rows)
-        return {day: self._weigh(day, found, every) for day in self.days}
+        return {day: self._lean(day, found, every) for day in self.days}
 
-    def _weigh(self, day: date, found: "_Totals", every: "_Totals") -> float:
+    def _lean(self, day: date, found: "_Totals", every: "_Totals") -> float:
         counted, span = self._counted[day], _habit(day)
         events = every.within("", *span)
         if not events:
-            items = self._items[day]
-            return float(sum(items[owner] for owner in counted))
+            looked_at = self._items[day]
+            return sum(looked_at[owner] for owner in counted) / self.items(day)
         usual = events / self._all.within("", *span)
         bringing = counted.keys() & found.names
         own = sum(counted[owner] * found.within(owner, *span) for owner in sorted(bringing))
-        return CREDIT * sum(counted.values()) + own / usual
+        return (CREDIT * sum(counted.values()) + own / usual) / self.items(day)
 
     def _per_item_known(self, day: date) -> dict[str, float]:
         """Of every owner that counts: the day's items over n + CREDIT."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.days import start_of
 from agent.health import Health
-from agent.spikes import CEILING, Spike, State
+from agent.spikes import Spike, State
 
 WARM_UP = timedelta(days=28)
 """A score younger than this has no past that it could move from."""
@@ -22,6 +22,8 @@ MOMENT = timedelta(days=14)
 CROSSED = timedelta(days=2)
 HOLD = timedelta(hours=6)
 """A source must fail for so long before anybody is told: most come back by themselves."""
+GRAVE = 1.5
+"""Thresholds from which a spike is critical."""
 CALM = 0.5
 """Below this share of what makes a signal active it lasts no more."""
 
@@ -118,7 +120,7 @@ def of_stream(
         Rule.SPIKE,
         category,
         direction,
-        Severity.CRITICAL if state.statistic >= CEILING * h else Severity.WARNING,
+        Severity.CRITICAL if state.statistic >= GRAVE * h else Severity.WARNING,
         active=state.alarmed or pressing,
         lasting=state.alarmed or state.statistic >= CALM * h,
         began=start_of(episode.fired_on if episode else since),

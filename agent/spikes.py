@@ -1,8 +1,9 @@
 """Spikes: what came each day and what was looked at in, unusual runs of events out (DESIGN 7).
 
 A negative-binomial log-likelihood CUSUM against the stream's own habit. Pure: no clock, no I/O.
-Counts are judged against the items looked at that day (agent.exposure), so that a new source does
-not look like news, nor a dead one like peace; a day on which nothing was looked at says nothing.
+Counts are judged against the items looked at that day and who wrote them (agent.exposure), so that
+a new source does not look like news, nor a dead one like peace; a day on which nothing was looked
+at says nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,13 +52,16 @@ ONE_DAY = timedelta(days=1)
 class Day:
     """New distinct `events` of a day, all the `owners` behind them, and the items looked at.
 
-    `exposure` may weigh the items by what their publishers usually bring.
+    By its publishers the day may promise `lean` times as many events as others with as many items.
+    Events that are `left_out`, of loud newcomers, are part of the habit and of no spike.
     """
 
     day: date
     events: int
     owners: frozenset[str]
-    exposure: float
+    exposure: int
+    lean: float = 1.0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Baseline:
     days: int
 
     def expected(self, exposure: float) -> float:
-        """Events to expect, m0, when so many items are looked at."""
+        """Events to expect, m0, when so many items are looked at, each times its lean."""
         return max(self.rate * exposure, LEAST_EXPECTED)
 
 
@@ -151,13 +155,13 @@ class _Sums(NamedTuple):
 
     days: int = 0
     events: int = 0
-    exposure: float = 0.0
+    exposure: int = 0
     events_squared: int = 0
-    product: float = 0.0
-    exposure_squared: float = 0.0
+    product: int = 0
+    exposure_squared: int = 0
 
     def plus(self, day: Day) -> "_Sums":
-        x, e = day.events, day.exposure
+        x, e = day.events + day.left_out, day.exposure
         return _Sums(
             self.days + 1,
             self.events + x,
@@ -200,7 +204,8 @@ class _Walk:
     def step(self, day: Day) -> None:
         """Take the next calendar day."""
         baseline = self.habit = self.baseline()
-        expected = baseline.expected(day.exposure) if baseline and day.exposure else None
+        looked = day.exposure * day.lean
+        expected = baseline.expected(looked) if baseline and day.exposure else None
         alarmed = False
         if day.exposure:
             self.unseen = 0
@@ -337,7 +342,7 @@ def _every_day(days: Sequence[Day]) -> Iterator[Day]:
 
 
 def _check(day: Day) -> None:
-    if day.events < 0 or day.exposure < 0:
+    if min(day.events, day.exposure, day.lean, day.left_out) < 0:
         raise ValueError(f"{day.day} has a count below 0: count its events and items anew")
     if day.events and not day.exposure:
         raise ValueError(

@@ -5,7 +5,7 @@ by what was said of it by the end of that day, and only when what happened is re
 that is read in, or an old event judged anew, is no news.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -99,8 +99,10 @@ def _stream(
     category: str, stance: str, rows: Iterable[_Row], exposure: Exposure, last: date
 ) -> Stream:
     of_it = [row for row in rows if row.stance == stance and category in (ALL, row.category)]
-    weighed = exposure.weighed({row.event_id: (row.day, row.lead) for row in of_it}.values())
-    came = _distinct(of_it, exposure)
+    leans = exposure.leans({row.event_id: (row.day, row.lead) for row in of_it}.values())
+    every = _distinct(of_it)
+    came = [one for one in every if one.owners - exposure.newcomers(one.day)]
+    left_out = Counter(one.day for one in every) - Counter(one.day for one in came)
     by_day: defaultdict[date, list[Brought]] = defaultdict(list)
     for one in came:
         by_day[one.day].append(one)
@@ -109,13 +111,23 @@ def _stream(
     return Stream(
         category,
         stance,
-        tuple(_day(day, by_day[day], weighed.get(day, 0.0)) for day in days),
+        tuple(
+            Day(
+                day,
+                len(by_day[day]),
+                frozenset[str]().union(*(one.owners for one in by_day[day])),
+                max(exposure.items(day), len(by_day[day]) + left_out[day]),
+                leans.get(day, 1.0),
+                left_out[day],
+            )
+            for day in days
+        ),
         tuple(came),
     )
 
 
-def _distinct(rows: Iterable[_Row], exposure: Exposure) -> list[Brought]:
-    """Each event once, with the owners of all its rows; none that only loud newcomers tell."""
+def _distinct(rows: Iterable[_Row]) -> list[Brought]:
+    """Each event once, with the owners of all its rows."""
     found: dict[str, Brought] = {}
     for row in rows:
         known = found.get(row.event_id)
@@ -124,10 +136,4 @@ def _distinct(rows: Iterable[_Row], exposure: Exposure) -> list[Brought]:
         elif known.day == row.day:
             owners = known.owners | row.owners
             found[row.event_id] = Brought(known.day, known.event_id, known.lead, owners)
-    heard = [one for one in found.values() if one.owners - exposure.newcomers(one.day)]
-    return sorted(heard, key=lambda one: (one.day, one.event_id))
-
-
-def _day(day: date, came: list[Brought], weighed: float) -> Day:
-    owners = frozenset[str]().union(*(one.owners for one in came))
-    return Day(day, len(came), owners, max(weighed, len(came)))
+    return sorted(found.values(), key=lambda one: (one.day, one.event_id))

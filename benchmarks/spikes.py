@@ -6,13 +6,14 @@ what is looked at; baselines are estimated from the stream itself, as in use.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
 from agent import spikes
+from agent.exposure import Exposure
 
 RATES = (0.3, 1.0, 3.0)
 DISPERSION = 3.0
@@ -46,6 +47,7 @@ def run() -> None:
         print(f"{name}:")
         _print_false_alarms(rule)
         _print_delays(rule)
+    _print_source_changes()
     counts, items = _stream(np.random.default_rng(1), np.full(500, 1.0))
     days = _days(counts, items)
     started = time.perf_counter()
@@ -92,6 +94,66 @@ def _print_delays(rule: Rule) -> None:
         f"{rate:g}/day {_burst_seen(rule, rate, 20 + seed):.0%}" for seed, rate in enumerate(RATES)
     ]
     print(f"  one day of ten events more, seen that day: {', '.join(parts)}")
+
+
+def _print_source_changes() -> None:
+    """A list of sources changes on one day: how many of SHIFTED streams fire in the year after.
+
+    Everybody brings events at a rate of their own; "added" writes of nothing but the subject.
+    """
+    usual = np.array([0.002, 0.004, 0.006, 0.02])
+    items = np.array([80, 60, 40, 20])
+    doubled = np.tile(usual, 2), np.concatenate([np.zeros(4), items])
+    changes = {
+        "no change": (usual, items, items),
+        "list doubled": (doubled[0], np.concatenate([items, np.zeros(4)]), np.tile(items, 2)),
+        "largest dies": (usual, items, np.array([0, 60, 40, 20])),
+        "on topic dies": (usual, items, np.array([80, 60, 40, 0])),
+        "on topic added": (
+            np.array([*usual, 0.3, 0.3]),
+            np.array([*items, 0, 0]),
+            np.array([*items, 5, 5]),
+        ),
+    }
+    print(f"sources change on day {SHIFT_ON}; share of streams that fire in the 120 days after:")
+    for name, (rates, before, after) in changes.items():
+        both = [_fires(rates, before, after, seed) for seed in range(SHIFTED // 3)]
+        with_owners, plain = np.mean(both, axis=0)
+        print(f"  {name}: {with_owners:.0%}, by the number of items alone {plain:.0%}")
+
+
+def _fires(rates: Counts, before: Counts, after: Counts, seed: int) -> tuple[bool, bool]:
+    """Whether a stream fires after its sources change: weighing owners, and counting items."""
+    rng = np.random.default_rng(1000 + seed)
+    looked, events = [], []
+    for day in range(SHIFT_ON + 120):
+        at = FIRST + timedelta(days=day)
+        for owner, (rate, size) in enumerate(
+            zip(rates, after if day >= SHIFT_ON else before, strict=True)
+        ):
+            if size:
+                read = int(rng.poisson(size * WEEK[day % 7]))
+                brought = rng.poisson(rng.gamma(DISPERSION, rate * read / DISPERSION))
+                looked.append((at, f"owner{owner}", max(read, int(brought))))
+                events += [(at, f"owner{owner}")] * int(brought)
+    found = Exposure(looked)
+    leans = found.leans(events)
+    by_day: dict[date, list[str]] = {}
+    for at, owner in events:
+        by_day.setdefault(at, []).append(owner)
+    days = [_day(found, at, by_day.get(at, []), leans[at]) for at in found.days]
+    plain = [replace(one, events=one.events + one.left_out, lean=1.0, left_out=0) for one in days]
+    change = FIRST + timedelta(days=SHIFT_ON)
+    told = [any(s.fired_on >= change for s in spikes.detect(d).spikes) for d in (days, plain)]
+    return told[0], told[1]
+
+
+def _day(found: Exposure, at: date, owners: list[str], lean: float) -> spikes.Day:
+    """Two people share each event, so that nothing is held back for want of owners."""
+    counted = [owner for owner in owners if owner not in found.newcomers(at)]
+    heard = frozenset(f"{owner}{side}" for owner in counted for side in "ab")
+    left_out = len(owners) - len(counted)
+    return spikes.Day(at, len(counted), heard, found.items(at), lean, left_out)
 
 
 def _delay(rule: Rule, means: np.ndarray[Any, Any], seed: int) -> str:
