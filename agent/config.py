@@ -175,6 +175,9 @@ class ChannelSection(Section):
             raise ValueError(
                 f"channel {self.name!r} is of kind {self.kind!r}, needs {missing[0]!r}"
             )
+        for address in (*self.to, self.sender) if self.kind == "email" else ():
+            if not _is_address(address):
+                raise ValueError(f"channel {self.name!r}: {address!r} is no email address")
         if self.username and not self.password_env:
             raise ValueError(f"channel {self.name!r} has a username and needs 'password_env'")
         return self
@@ -183,6 +186,19 @@ class ChannelSection(Section):
     def secret_env(self) -> str:
         """The environment variable that holds its secret, or ""."""
         return self.password_env if self.kind == "email" else self.url_env
+
+
+def _is_address(text: str) -> bool:
+    """Whether mail can be sent to it: `you@example.com` or `You <you@example.com>`."""
+    from email.errors import HeaderParseError, MessageError
+    from email.headerregistry import Address
+    from email.utils import parseaddr
+
+    name, address = parseaddr(text)
+    try:
+        return text.isprintable() and bool(Address(name, addr_spec=address).domain)
+    except (ValueError, HeaderParseError, MessageError, IndexError):
+        return False
 
 
 class HttpSection(Section):

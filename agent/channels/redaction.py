@@ -1,12 +1,14 @@
 """Takes secrets out of what other programs say, in every spelling they may come back in. Pure."""
 
 import base64
+import re
 from urllib.parse import quote, unquote, urlsplit
 
 HIDDEN = "***"
 SHORTEST = 4
 """Shorter parts of a secret address are words that hide nothing."""
 LONGEST = 300
+_MARKS = re.compile(r"[/@?&=#,;:]+")
 
 
 def redact(text: str, secret: str, *beside: str) -> str:
@@ -22,12 +24,13 @@ def _spellings(secret: str, beside: tuple[str, ...]) -> set[str]:
     coded = {
         base64.b64encode(one.encode()).decode().rstrip("=") for one in [*parts, *together] if one
     }
-    quoted = {quote(one, safe="") for one in parts} | {unquote(one) for one in parts}
-    return {one for one in parts | coded | quoted if len(one) >= SHORTEST}
+    plain = {unquote(one) for one in parts}
+    quoted = {quote(one, safe=safe) for one in parts | plain for safe in ("", "/")}
+    return {one for one in parts | coded | plain | quoted if len(one) >= SHORTEST}
 
 
 def _parts(secret: str) -> set[str]:
-    """What in an address may be a token: all but its scheme, host and common words."""
+    """What in an address may be a token: all but its scheme and a host that has a dot."""
     if "://" not in secret:
         return set()
     after = secret.split("://", 1)[1]
@@ -35,12 +38,5 @@ def _parts(secret: str) -> set[str]:
         host = urlsplit(secret).hostname or ""
     except ValueError:
         host = ""
-    found = {piece for piece in _split(after) if piece}
-    return {piece for piece in found if piece.lower() not in (host, "localhost", "127.0.0.1")}
-
-
-def _split(text: str) -> list[str]:
-    for mark in "/@?&=#,;":
-        text = text.replace(mark, " ")
-    pieces = text.split()
-    return [*pieces, *(part for piece in pieces for part in piece.split(":"))]
+    seen = host if "." in host else " "
+    return {piece for piece in _MARKS.split(after) if not piece.lower().startswith(seen)}
