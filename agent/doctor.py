@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from agent import channels
 from agent import workspace as workspaces
 from agent.config import Config
 from agent.errors import ThesisFileError, ThesiswatchError
@@ -55,6 +56,7 @@ def examine(path: Path, now: datetime) -> list[Finding]:
         _check("disk", lambda: _disk(config.data_folder)),
         _check("key", lambda: _key(config)),
         _check("judge", lambda: _judge(config)),
+        _check("channels", lambda: _channels(config)),
     ]
     try:
         stored = exists(config.data_folder)
@@ -100,6 +102,17 @@ def _sources(config: Config) -> Finding:
         "none configured: `thesis run` has nothing to look at",
         "Add [[sources]] to config.toml",
     )
+
+
+def _channels(config: Config) -> Finding:
+    """Whether every channel has its secret; `thesis alerts test` tries one."""
+    if not config.channels:
+        found = "none configured: alerts are only listed by `thesis alerts`"
+        return Finding("channels", True, found)
+    for one in config.channels:
+        channels.make(config, one)
+    names = ", ".join(one.name for one in config.channels)
+    return Finding("channels", True, f"{names}; `thesis alerts test NAME` tries one")
 
 
 def _folder(folder: Path) -> Finding:

@@ -9,7 +9,8 @@ import pytest
 from agent.workspace import Workspace
 
 HEAVY = (
-    "chromadb langchain langchain_core openai sklearn scipy wordllama matplotlib plotext".split()
+    "apprise chromadb css_inline jinja2 langchain langchain_core matplotlib openai plotext scipy "
+    "sklearn wordllama".split()
 )
 FOR_HELP = [*HEAVY, "numpy", "sqlalchemy", "sqlmodel", "httpx", "feedparser", "rich"]
 
@@ -41,7 +42,7 @@ def test_help_loads_nothing_slow(command: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["score"], ["explain"], ["items"], ["history"], ["status"], ["kpis"]],
+    [["score"], ["explain"], ["items"], ["history"], ["status"], ["kpis"], ["alerts"]],
     ids=lambda one: one[0],
 )
 def test_a_command_that_only_reads_loads_no_index_no_model_and_no_vendor(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent import charts, report, screen
+from agent import charts, hearing, report, screen
 from agent import config as configuration
 from agent.replay import replay
 from agent.sources import files
@@ -57,6 +57,8 @@ def _show(workspace: Workspace, folder: Path) -> None:
     rows = report.explain(workspace)["rows"]
     _side("For the thesis (bad for its subject)", [row for row in rows if row["contribution"] > 0])
     _side("Against it", [row for row in rows if row["contribution"] < 0])
+    print("\nAlerts it would have sent as the days went by")
+    screen.alerts(hearing.table(workspace, report.standing_at(workspace, None).as_of))
 
 
 def _side(title: str, rows: list[dict[str, Any]]) -> None:
@@ -86,5 +88,6 @@ def _next(path: Path) -> None:
     print(f"""
 What to type next (the demo's data stays in {path.parent}):
   thesis explain --since 2025-01-24 --as-of 2025-01-28 --config {path}
+  thesis alerts --config {path}
   thesis items --match deepseek --config {path}
   thesis init my-thesis      your own sources, your own essay""")

@@ -72,6 +72,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Path) -> None:
         "disk",
         "key",
         "judge",
+        "channels",
         *STORED,
     ]
     assert "12 categories" in found["thesis"].found
@@ -256,3 +257,12 @@ def test_an_index_damaged_on_disk(folder: Path) -> None:
     found = ill(folder)
     assert list(found) == ["index"]
     assert "index rebuild" in found["index"].way_out
+
+
+def test_channel_without_its_secret_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[[channels]]\nname = "chat"\nkind = "push"\nurl_env = "CHAT_URL"\n')
+    found = {one.check: one for one in doctor.examine(path, NOW)}["channels"]
+    assert not found.well
+    assert "CHAT_URL is not set" in found.found
+    assert ".env" in found.way_out
