@@ -48,7 +48,7 @@ class Push:
         quiet = AppriseAsset(app_id="Thesiswatch", app_desc="Thesiswatch", async_mode=False)
         service = Apprise(asset=quiet)
         with _heard():
-            known = service.add(self._with_timeouts())
+            known = service.add(self._with_defaults())
         if not known:
             raise ChannelError(
                 self._chosen.name,
@@ -58,13 +58,15 @@ class Push:
             )
         return service
 
-    def _with_timeouts(self) -> str:
-        """The address with our timeouts, where it sets none."""
-        if "rto=" in self._address or "cto=" in self._address:
-            return self._address
-        mark = "&" if "?" in self._address else "?"
+    def _with_defaults(self) -> str:
+        """The address with our timeouts, and parts for what is too long, where it sets none."""
         seconds = f"{self._chosen.timeout:g}"
-        return f"{self._address}{mark}rto={seconds}&cto={seconds}"
+        wanted = {"rto": seconds, "cto": seconds, "overflow": "split"}
+        added = [
+            f"{key}={value}" for key, value in wanted.items() if f"{key}=" not in self._address
+        ]
+        mark = "&" if "?" in self._address else "?"
+        return self._address + mark + "&".join(added)
 
 
 def _is_sure(said: str) -> bool:

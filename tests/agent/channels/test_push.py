@@ -116,4 +116,17 @@ def test_services_that_were_promised_are_known(
     monkeypatch.setenv("CHAT_URL", address)
     made = channel(tmp_path)
     assert isinstance(made, Push)
-    assert len(made._service()) == 1
+    (service,) = made._service()
+    assert service.overflow_mode == "split"
+    assert service.request_timeout == (1.0, 1.0)
+
+
+def test_settings_in_the_address_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.channels.push import Push
+
+    monkeypatch.setenv("CHAT_URL", "json://host/path?rto=7&overflow=truncate")
+    made = channel(tmp_path)
+    assert isinstance(made, Push)
+    (service,) = made._service()
+    assert service.overflow_mode == "truncate"
+    assert service.request_timeout == (1.0, 7.0)
