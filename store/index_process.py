@@ -74,9 +74,14 @@ class IndexProcess:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "store.index_process", str(self._folder), self._embedder]
-        return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
-        )
+        # Ctrl-C reaches it from its first instant on: it is born deaf to that, and stays so.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) -> None:
