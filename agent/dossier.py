@@ -277,7 +277,9 @@ def _against(records: Records, signal: Signal) -> tuple[Evidence, ...]:
         and (signal.subject == row["category"] or signal.subject not in _fronts(records))
     ]
     rows.sort(key=lambda row: -abs(row["contribution"]))
-    return tuple(_evidence(records, row) for row in rows[:MOST_AGAINST])
+    once = {row["event_id"]: row for row in reversed(rows)}
+    first = [row for row in rows if once[row["event_id"]] is row]
+    return tuple(_evidence(records, row) for row in first[:MOST_AGAINST])
 
 
 def _fronts(records: Records) -> set[str]:

@@ -335,6 +335,8 @@ def status(answer: dict[str, Any]) -> None:
 def _alerted(found: dict[str, Any]) -> Iterator[str]:
     """What fires, and what could not be sent."""
     for one in found["firing"]:
+        if one["inhibited_by"]:
+            continue  # another one says the same
         what = f"{one['id']} {one['severity']}: {safe(one['headline'])}"
         yield f"[yellow]{one['state']}[/yellow] {what}"
     counts = found["messages"]

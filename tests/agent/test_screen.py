@@ -92,6 +92,7 @@ def shown_status() -> str:
     answer |= {"ledger_rows": 0, "index_waiting": 0, "rejected": 0, "sources": [source]}
     answer |= {"judge": {"kind": "local", "model": EVIL, "calls": 0}}
     firing = {"id": "A-1", "state": "firing", "severity": "critical", "headline": EVIL}
+    firing["inhibited_by"] = ""
     unsent = {"state": "waiting", "attempts": 2, "subject": EVIL, "error": EVIL}
     answer |= {"alerts": {"firing": [firing], "messages": {"waiting": 1}, "unsent": [unsent]}}
     return printed(screen.status, answer)
