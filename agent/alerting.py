@@ -307,7 +307,8 @@ class _Steps:
         self.alerts[alert.id] = alert
         if change is Change.NONE:
             return []
-        self._notes.append((alert.id, self.view.now, change, ""))
+        said = alert.case.headline if change is Change.FIRED else ""
+        self._notes.append((alert.id, self.view.now, change, said))
         was_told = alert.sent > 0 and not self._replayed
         if change is Change.WITHDRAWN and was_told:
             return [Told(alert, Telling.WITHDRAWN)]

@@ -58,7 +58,8 @@ class Telling(StrEnum):
 class Evidence:
     """A stored source behind an alert; `url` is its page, or "" where it has none of http(s).
 
-    `link` leads there in one step: the page, or the command that shows what is stored.
+    `link` leads there in one step: the page, or the command that shows what is stored. `happening`
+    is what a judge says in a line that happened.
     """
 
     item_id: str
@@ -73,6 +74,7 @@ class Evidence:
     quote: str = ""
     claim: str = ""
     weight: float = 0.0
+    happening: str = ""
 
     def __post_init__(self) -> None:
         if self.url and urlsplit(self.url).scheme not in ("http", "https"):

@@ -230,6 +230,57 @@ def _at(row: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(row["as_of"])
 
 
+def path_as_png(
+    path: Sequence[tuple[str, float, float, float]],
+    prices: Sequence[Point] = (),
+    price_label: str = "",
+) -> bytes:
+    """The score with its band, small, prices beside it; rows are (day, score, low, high)."""
+    history = [
+        {"as_of": f"{day}T00:00:00+00:00", "score": score, "low": low, "high": high}
+        for day, score, low, high in path
+    ]
+    pyplot = _pyplot()
+    figure, axis = pyplot.subplots(figsize=(5.6, 2.4), dpi=200)
+    _path(axis, history, prices, price_label)
+    axis.get_legend().set_loc("lower left")
+    axis.set_ylabel("")
+    axis.tick_params(labelsize=7)
+    _few_dates(axis)
+    return _bytes(figure)
+
+
+def fronts_as_png(names: Sequence[str], strip: Sequence[tuple[str, Sequence[float]]]) -> bytes:
+    """A row a front and a column a day, coloured by the log-odds it adds; rows (day, log-odds)."""
+    import numpy as np
+
+    values = np.array([sizes for _, sizes in strip]).T
+    figure, axis = _pyplot().subplots(figsize=(5.6, 0.3 + 0.2 * len(names)), dpi=200)
+    most = max(float(np.abs(values).max()), 0.01)
+    shown = axis.imshow(values, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
+    axis.set_yticks(range(len(names)), names, fontsize=6)
+    step = max(len(strip) // 5, 1)
+    days = range(0, len(strip), step)
+    axis.set_xticks(days, [strip[n][0][5:] for n in days], fontsize=6)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    bar = figure.colorbar(shown, ax=axis, pad=0.02, fraction=0.05)
+    bar.ax.tick_params(labelsize=6, length=0)
+    bar.outline.set_visible(False)
+    return _bytes(figure)
+
+
+def _bytes(figure: Any) -> bytes:
+    """A small figure as PNG, the same bytes for the same figure; closes it."""
+    import io
+
+    figure.tight_layout(pad=0.3)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    _pyplot().close(figure)
+    return picture.getvalue()
+
+
 def _few_dates(axis: Any) -> None:
     """Dates below a small chart, few enough to be read."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -241,10 +292,7 @@ def _few_dates(axis: Any) -> None:
 
 def events_as_png(series: Sequence[tuple[str, int, float | None]]) -> bytes:
     """Events a day as bars, and what was to be expected as a line; rows of (day, events, m0)."""
-    import io
-
-    pyplot = _pyplot()
-    figure, axis = pyplot.subplots(figsize=(5.6, 1.7), dpi=200)
+    figure, axis = _pyplot().subplots(figsize=(5.6, 1.7), dpi=200)
     days = [datetime.fromisoformat(day) for day, _, _ in series]
     axis.bar(days, [count for _, count, _ in series], width=0.9, color=INK, label="new events")
     usual = [float("nan") if one is None else one for _, _, one in series]
@@ -255,8 +303,4 @@ def events_as_png(series: Sequence[tuple[str, int, float | None]]) -> bytes:
     axis.legend(fontsize=7, frameon=False, loc="upper left")
     axis.spines[["top", "right"]].set_visible(False)
     _few_dates(axis)
-    figure.tight_layout(pad=0.3)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    pyplot.close(figure)
-    return picture.getvalue()
+    return _bytes(figure)

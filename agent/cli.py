@@ -526,6 +526,41 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
 
 
 @app.command()
+def digest(
+    day: Annotated[
+        str | None, typer.Option("--date", help="The digest of this day; yesterday's without.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write .eml, .html, .txt and .png here.")
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Open it in a browser.")] = False,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Is the thesis stronger or weaker than the day before, and why: as a mail would say it."""
+    from dataclasses import asdict
+
+    from agent.digest import files, making
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        chosen = end_of(day)
+        at = chosen.date() if chosen else making.yesterday(workspace, now())
+        made = making.make(workspace, at, now())
+    if made.note:
+        print(f"thesis: {made.note}", file=sys.stderr)
+    if out is not None:
+        for path in files.write(made, out):
+            print(f"Wrote {path}", file=sys.stderr)
+    if preview:
+        files.open_page(made)
+    if as_json:
+        _print_json(asdict(made.facts))
+    elif out is None and not preview:
+        print(f"{made.parcel.subject}\n\n{made.parcel.text}")
+
+
+@app.command()
 def kpis(
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Periods of each to show.")

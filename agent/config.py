@@ -146,6 +146,12 @@ class AlertsSection(Section):
         return start, end
 
 
+class DigestSection(Section):
+    """How the digest is written."""
+
+    language: Literal["en", "zh"] = "en"
+
+
 class ChannelSection(Section):
     """One way to tell somebody; secrets are in the environment variables it names.
 
@@ -254,6 +260,7 @@ class Config(Section):
     reliability: ReliabilitySection = ReliabilitySection()
     prices: PricesSection = PricesSection()
     alerts: AlertsSection = AlertsSection()
+    digest: DigestSection = DigestSection()
     http: HttpSection = HttpSection()
     sources: tuple[SourceSection, ...] = ()
     channels: tuple[ChannelSection, ...] = ()

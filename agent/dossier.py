@@ -214,7 +214,7 @@ def _case(
     series: tuple[tuple[str, int, float | None], ...] = (),
 ) -> Case:
     shown = _telling(rows)[:MOST]
-    evidence = tuple(_evidence(records, row) for row in shown)
+    evidence = tuple(evidence_of(records, row) for row in shown)
     return Case(
         headline=headline,
         evidence=evidence,
@@ -279,14 +279,15 @@ def _against(records: Records, signal: Signal) -> tuple[Evidence, ...]:
     rows.sort(key=lambda row: -abs(row["contribution"]))
     once = {row["event_id"]: row for row in reversed(rows)}
     first = [row for row in rows if once[row["event_id"]] is row]
-    return tuple(_evidence(records, row) for row in first[:MOST_AGAINST])
+    return tuple(evidence_of(records, row) for row in first[:MOST_AGAINST])
 
 
 def _fronts(records: Records) -> set[str]:
     return set(records.workspace.thesis.weights)
 
 
-def _evidence(records: Records, row: Answer) -> Evidence:
+def evidence_of(records: Records, row: Answer) -> Evidence:
+    """A ledger row as the source it leads to; another report's page where its own has none."""
     url, publisher, title, item_id = row["url"], row["publisher"], row["title"], row["item_id"]
     if not web(url):  # another report of the event may have a page
         with records.workspace.database.reading() as connection:
@@ -309,6 +310,7 @@ def _evidence(records: Records, row: Answer) -> Evidence:
         quote=row["quote"] or "",
         claim=row["claim"] or "",
         weight=row["weight"],
+        happening=row["happening"],
     )
 
 

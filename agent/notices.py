@@ -80,9 +80,9 @@ def compose(thesis: Thesis, told: Sequence[Told], zone: ZoneInfo, now: datetime)
     subject += f" (and {len(told) - 1} more)" if len(told) > 1 else ""
     context = {"thesis": plain(thesis.title), "alerts": shown, "severity": gravest.value}
     return Parcel(
-        subject=_cut(subject, SUBJECT),
+        subject=cut(subject, SUBJECT),
         text=_text(context),
-        html=_template().render(context),
+        html=template("agent", TEMPLATE).render(context),
         images=images,
         made_at=now,
     )
@@ -119,9 +119,7 @@ def sample(thesis: Thesis, now: datetime) -> Parcel:
 def plain(text: str, longest: int = LONGEST) -> str:
     """Text from outside on one line, without what steers a screen or pings a person."""
     one_line = " ".join(_STEERING.sub(" ", text).split())
-    return _cut(
-        _PING.sub(lambda found: found[0] + "\u200a", _STACKED.sub(r"\1", one_line)), longest
-    )
+    return cut(_PING.sub(lambda found: found[0] + "\u200a", _STACKED.sub(r"\1", one_line)), longest)
 
 
 def _shown(told: Told, zone: ZoneInfo) -> dict[str, Any]:
@@ -172,7 +170,8 @@ def _source(one: Evidence) -> dict[str, Any]:
     return {
         "title": plain(one.title),
         "publisher": plain(one.publisher, 60),
-        "others": f" and {others} more" if others > 0 else "",
+        "others": f"and {others} more" if others > 0 else "",
+        "sentence": plain(one.happening, 2 * LONGEST),
         "published": one.published,
         "url": one.url,
         "link": one.link,
@@ -218,37 +217,50 @@ def _one_as_text(one: dict[str, Any]) -> str:
 
 
 def _source_as_text(source: dict[str, Any]) -> list[str]:
-    who = f"{source['publisher']}{source['others']}"
+    who = f"{source['publisher']} {source['others']}".rstrip()
     lines = [f"- {source['title']} ({', '.join(filter(None, (who, source['published'])))})"]
+    if source["sentence"]:
+        lines.append(f"  {source['sentence']}")
     if source["quote"]:
         lines.append(f"  “{source['quote']}”")
     return [*lines, f"  {source['link']}"]
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """`text`, or as much of it as fits."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 @cache
-def _template() -> Any:
-    """The page, its style moved into its elements: many mail programs read no other."""
+def template(package: str, name: str) -> "Template":
+    """A page of `package`, its style moved into its elements: many mail programs read no other.
+
+    Pages share source.html, which shows one source.
+    """
     import css_inline
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    page = resources.files("agent").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    folders = [str(resources.files(one)) for one in (package, "agent")]
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    inlined = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
-    return _Inlined(environment.from_string(page), inlined)
+    inliner = css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
+    return Template(environment.get_template(name), inliner)
 
 
-class _Inlined:
+class Template:
+    """Renders a page and inlines its style."""
+
     def __init__(self, template: Any, inliner: Any) -> None:
         self._template = template
         self._inliner = inliner
 
     def render(self, context: dict[str, Any]) -> str:
+        """The page with what `context` says."""
         return str(self._inliner.inline(self._template.render(context)))
 
 

@@ -273,6 +273,8 @@ def contributions(workspace: Workspace, found: Standing) -> list[Answer]:
             "publisher": row.publisher,
             "published": iso(row.published_at),
             "recorded": iso(row.recorded_at),
+            "kind": row.kind,
+            "happening": row.happening,
         }
         for row, contribution in zip(stored, again.score.contributions, strict=True)
     ]

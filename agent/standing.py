@@ -37,12 +37,17 @@ RECENT = timedelta(days=7)
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What could not be seen: a share of the sources, and items that a language model was meant to
-    judge of late: those that wait for it, those that there was no money for, and all of them."""
+    judge of late: those that wait for it, those that there was no money for, and all of them.
+
+    `unseen` names the blind ones of so many `sources`.
+    """
 
     blind: float = 0.0
     waiting: int = 0
     unpaid: int = 0
     candidates: int = 0
+    sources: int = 0
+    unseen: tuple[str, ...] = ()
 
     @property
     def hidden(self) -> float:
@@ -66,7 +71,10 @@ class Sight:
     @classmethod
     def of(cls, detail: Mapping[str, Any]) -> Self:
         """As a snapshot's detail holds it."""
-        return cls(detail["blind"], **detail.get("judge", {}))
+        seen = detail.get("sources", {})
+        names = tuple(seen.get("unseen", ()))
+        judge = detail.get("judge", {})
+        return cls(detail["blind"], **judge, sources=seen.get("sources", 0), unseen=names)
 
 
 def _items(waiting: int) -> str:
@@ -102,6 +110,7 @@ class Standing:
             "largest_share": found.largest_share,
             "detail": {
                 "blind": self.sight.blind,
+                "sources": {"sources": self.sight.sources, "unseen": list(self.sight.unseen)},
                 "judge": {
                     "waiting": self.sight.waiting,
                     "unpaid": self.sight.unpaid,
@@ -221,11 +230,12 @@ def as_ledger_row(row: Mapping[str, Any]) -> LedgerRow:
 def look(connection: Any, config: Config, now: datetime) -> Sight:
     """What sources hide from us at `now`, and what a language model was not there to judge."""
     found = source_health(connection, config, now)
-    blind = sum(one.blind for one, _ in found.values()) / len(found) if found else 0.0
-    if not llm.is_wanted(config):
-        return Sight(blind)
-    counts = verdicts.unasked(connection, now - RECENT, now, Gate.UNPAID, ASKED)
-    return Sight(blind, *counts)
+    unseen = tuple(name for name, (one, _) in found.items() if one.blind)
+    blind = len(unseen) / len(found) if found else 0.0
+    counts = (0, 0, 0)
+    if llm.is_wanted(config):
+        counts = verdicts.unasked(connection, now - RECENT, now, Gate.UNPAID, ASKED)
+    return Sight(blind, *counts, len(found), unseen)
 
 
 def source_health(

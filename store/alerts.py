@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from store import bulk
@@ -38,6 +38,24 @@ def changes(connection: Connection, alert_id: str) -> list[Any]:
     """What became of an alert, in order."""
     query = select(_CHANGE).where(_CHANGE.c.alert_id == alert_id)
     return list(connection.execute(query.order_by(_CHANGE.c.id)))
+
+
+def fired_between(
+    connection: Connection, thesis_id: str, start: datetime, end: datetime
+) -> list[Any]:
+    """(id, rule, headline, at) of the alerts that fired after `start` and by `end`, in order.
+
+    In the words they fired with, where these were kept.
+    """
+    now = _ALERT.c.case["headline"].as_string()
+    said = func.coalesce(func.nullif(_CHANGE.c.detail, ""), now).label("headline")
+    query = (
+        select(_ALERT.c.id, _ALERT.c.rule, said, _CHANGE.c.at)
+        .join(_ALERT, _ALERT.c.id == _CHANGE.c.alert_id)
+        .where(_ALERT.c.thesis_id == thesis_id, _ALERT.c.inhibited_by == "")
+        .where(_CHANGE.c.change == "fired", _CHANGE.c.at > start, _CHANGE.c.at <= end)
+    )
+    return list(connection.execute(query.order_by(_CHANGE.c.at, _CHANGE.c.id)))
 
 
 def forget(connection: Connection, ids: Sequence[str]) -> None:

@@ -43,13 +43,17 @@ def hit(connection: Connection, id_: int) -> None:
     connection.execute(update(_CALL).where(_CALL.c.id == id_).values(hits=_CALL.c.hits + 1))
 
 
-def spending(connection: Connection, since: datetime | None = None) -> Spending:
-    """The sums over all calls since `since`, or over all there are."""
+def spending(
+    connection: Connection, since: datetime | None = None, until: datetime | None = None
+) -> Spending:
+    """The sums over all calls from `since` on and until `until`, or over all there are."""
     parts = (_CALL.c.hits, _CALL.c.tokens_in, _CALL.c.tokens_cached, _CALL.c.tokens_out)
     sums = [func.coalesce(func.sum(part), 0) for part in parts]
     query = select(func.count(), *sums, func.coalesce(func.sum(_CALL.c.cost), 0.0))
     if since is not None:
         query = query.where(_CALL.c.asked_at >= since)
+    if until is not None:
+        query = query.where(_CALL.c.asked_at <= until)
     return Spending(*connection.execute(query).one())
 
 

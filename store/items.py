@@ -250,6 +250,13 @@ def per_day_and_owner(connection: Connection, until: datetime) -> list[tuple[dat
     return [(date.fromisoformat(row[0]), row[1], int(row[2])) for row in found]
 
 
+def seen_between(connection: Connection, start: datetime, end: datetime) -> int:
+    """How many items were first seen after `start` and by `end`."""
+    query = select(func.count()).select_from(_ITEM)
+    query = query.where(_ITEM.c.first_seen_at > start, _ITEM.c.first_seen_at <= end)
+    return int(connection.execute(query).scalar_one())
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Items per state, and how many are undated."""
     query = select(_ITEM.c.state, func.count()).group_by(_ITEM.c.state)

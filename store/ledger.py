@@ -70,11 +70,13 @@ def with_sources(connection: Connection, thesis_id: str, as_of: datetime) -> lis
             _ITEM.c.url,
             _ITEM.c.publisher,
             _ITEM.c.published_at,
+            _ITEM.c.kind,
             _VERDICT.c.judge,
             _VERDICT.c.model,
             _VERDICT.c.prompt_hash,
             _VERDICT.c.input_hash,
             _VERDICT.c.labels,
+            _VERDICT.c.happening,
         )
         .join(_ITEM, _ITEM.c.number == _EVIDENCE.c.item_number)
         .join(_VERDICT, _VERDICT.c.id == _EVIDENCE.c.verdict_id)

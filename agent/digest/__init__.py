@@ -1,0 +1,1 @@
+"""The digest of a day: facts first, then words and pictures around them."""

@@ -1,0 +1,82 @@
+"""Makes the digest of a day: its span, its facts, its page and its pictures."""
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from agent import prices
+from agent.digest import page
+from agent.digest.facts import Facts
+from agent.digest.gathering import gather
+from agent.errors import ConfigError, SourceError, ThesiswatchError
+from agent.notices import Parcel
+from agent.workspace import Workspace
+
+ONE_DAY = timedelta(days=1)
+INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A digest whole; `note` says what is missing of it and why."""
+
+    facts: Facts
+    parcel: Parcel
+    note: str = ""
+
+
+def make(workspace: Workspace, day: date, now: datetime) -> Digest:
+    """The digest of `day` in the user's zone, up to its end or to `now` when that is earlier.
+
+    Raises ThesiswatchError for a day to come, and before the first score.
+    """
+    since, until = span(workspace, day, now)
+    facts = gather(workspace, day, since, until)
+    language = workspace.config.digest.language
+    written = page.write(facts, language)
+    closes, note = _closes(workspace, facts)
+    images = {name: _picture(name, facts, closes, workspace) for name in written.charts}
+    parcel = Parcel(written.subject, written.text, written.html, images, until)
+    return Digest(facts, parcel, note)
+
+
+def yesterday(workspace: Workspace, now: datetime) -> date:
+    """The last day that is over where the user lives."""
+    return now.astimezone(workspace.config.alerts.zone).date() - ONE_DAY
+
+
+def span(workspace: Workspace, day: date, now: datetime) -> tuple[datetime, datetime]:
+    """The end of the day before and the end of `day`, where the user lives, or `now`."""
+    zone = workspace.config.alerts.zone
+    start = datetime.combine(day, time(), tzinfo=zone).astimezone(now.tzinfo)
+    end = datetime.combine(day + ONE_DAY, time(), tzinfo=zone).astimezone(now.tzinfo)
+    if start > now:
+        raise ThesiswatchError(f"{day} has not come yet", "Give an earlier --date")
+    return start - INSTANT, min(end - INSTANT, now)
+
+
+def _closes(workspace: Workspace, facts: Facts) -> tuple[list[prices.Close], str]:
+    """Prices of the days that the score's path shows, where any are configured."""
+    if not facts.path:
+        return [], ""
+    try:
+        every = prices.load(workspace.config)
+    except ConfigError:
+        return [], ""
+    except SourceError as error:
+        return [], f"without prices: {error}"
+    first, last = facts.path[0][0], facts.path[-1][0]
+    return [one for one in every if first <= one[0].isoformat() <= last], ""
+
+
+def _picture(name: str, facts: Facts, closes: list[prices.Close], workspace: Workspace) -> str:
+    """One of the page's pictures as PNG in base64."""
+    from agent import charts
+
+    if name == page.SCORE_CHART:
+        points = [(datetime.combine(day, time(), tzinfo=UTC), close) for day, close in closes]
+        data = charts.path_as_png(facts.path, points, workspace.config.prices.label)
+    else:
+        names = [one.name for one in facts.fronts]
+        data = charts.fronts_as_png(names, facts.strip)
+    return base64.b64encode(data).decode()

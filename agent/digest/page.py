@@ -1,0 +1,272 @@
+"""A digest as one message: subject, text and HTML, in the reader's language. Pure but for ink.
+
+Code fills in every number, name and link from the facts; what comes from outside is stripped and
+escaped (agent.notices.plain).
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from agent.alerts import Evidence
+from agent.digest.facts import Facts, Front, Share
+from agent.notices import LONGEST, SUBJECT, cut, plain, template
+
+SCORE_CHART, FRONT_CHART = "score", "fronts"
+FEWEST_DAYS = 2
+"""Scores without which there is no path to draw."""
+LAST_INSTANT = "T23:59:59.999999Z"
+NAMED = 2
+"""Fronts and causes that the lead names."""
+
+Words = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A digest written out; `charts` names the pictures that the HTML shows."""
+
+    subject: str
+    text: str
+    html: str
+    charts: tuple[str, ...]
+
+
+def languages() -> list[str]:
+    """What a digest can be written in."""
+    return list(_phrases())
+
+
+def write(facts: Facts, language: str) -> Page:
+    """`facts` in one of `languages()`."""
+    words = _phrases()[language]
+    charts = (SCORE_CHART, FRONT_CHART) if len(facts.path) >= FEWEST_DAYS else ()
+    context = _context(facts, words, language, charts)
+    return Page(
+        subject=cut(_subject(facts, words), SUBJECT),
+        text=_text(context, words),
+        html=template("agent.digest", "digest.html").render(context),
+        charts=charts,
+    )
+
+
+def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -> dict[str, Any]:
+    return {
+        "language": language,
+        "words": words,
+        "thesis": plain(facts.thesis),
+        "day": facts.day,
+        "subject": _subject(facts, words),
+        "score": _number(facts.score),
+        "change": _signed(facts.change) if facts.before is not None else "",
+        "direction": facts.direction,
+        "low": _number(facts.low),
+        "high": _number(facts.high),
+        "lead": _lead(facts, words),
+        "sides": [
+            _side(facts.supporting, facts.more_supporting, "supporting", words),
+            _side(facts.against, facts.more_against, "against", words),
+        ],
+        "pillars": [_pillar(one, facts.fronts) for one in facts.pillars],
+        "compares": facts.before is not None,
+        "reading": [_source(one, words) for one in facts.reading],
+        "figures": [
+            {
+                "name": plain(one.name),
+                "period": words["period_to"].format(day=one.period),
+                "value": f"{one.value:,.10g} {one.unit}",
+                "url": one.url,
+                "restates": words["restates"] if one.restates else "",
+            }
+            for one in facts.figures
+        ],
+        "falsifiers": [
+            {"text": plain(one.text, 2 * LONGEST), "status": words[one.status], "url": one.url}
+            for one in facts.falsifiers
+        ],
+        "alerts": [{"id": one.id, "headline": plain(one.headline)} for one in facts.alerts],
+        "restated": [
+            f"{words.get(cause, plain(cause))}: {count}" for cause, count in facts.restated
+        ],
+        "coverage": _coverage(facts, words),
+        "status": plain(facts.status),
+        "charts": charts,
+        "command": _command(facts),
+    }
+
+
+def _command(facts: Facts) -> str:
+    """What shows the rows behind the change; a whole UTC day is called by its date."""
+    whole = facts.until.startswith(facts.day) and facts.until.endswith(LAST_INSTANT)
+    since, until = (facts.day, facts.day) if whole else (facts.since, facts.until)
+    return f"thesis explain --since {since} --as-of {until}"
+
+
+def _subject(facts: Facts, words: Words) -> str:
+    given = {"score": _number(facts.score), "thesis": plain(facts.thesis), "day": facts.day}
+    if facts.before is None:
+        return words["subject_first"].format(**given)
+    return words["subject"].format(**given, change=_signed(facts.change))
+
+
+def _lead(facts: Facts, words: Words) -> list[str]:
+    """The first three lines: where it stands, why, and by what."""
+    given = {
+        "score": _number(facts.score),
+        "change": _signed(facts.change),
+        "low": _number(facts.low),
+        "high": _number(facts.high),
+    }
+    if facts.before is None:
+        lines = [words["first"].format(**given)]
+    else:
+        lines = [words[facts.direction].format(**given), _why(facts, words)]
+    told = facts.against if facts.direction == "weaker" else facts.supporting
+    told = told or facts.supporting or facts.against
+    if told:
+        title, publisher = plain(told[0].title), plain(told[0].publisher, 60)
+        lines.append(words["strongest"].format(title=title, publisher=publisher))
+    else:
+        lines.append(words["quiet"])
+    return [line for line in lines if line]
+
+
+def _why(facts: Facts, words: Words) -> str:
+    causes = ", ".join(_share(one, words) for one in facts.causes[:NAMED] if _is_shown(one.points))
+    moved = sorted(facts.fronts, key=lambda one: -abs(one.points))[:NAMED]
+    fronts = ", ".join(
+        f"{plain(one.name)} {_signed(one.points)}" for one in moved if _is_shown(one.points)
+    )
+    said = [words["why"].format(causes=causes)] if causes else []
+    said += [words["mostly"].format(fronts=fronts)] if fronts else []
+    return " ".join(said)
+
+
+def _share(one: Share, words: Words) -> str:
+    return f"{words.get(one.id, one.name)} {_signed(one.points)}"
+
+
+def _is_shown(points: float) -> bool:
+    return _signed(points) != "0.0"
+
+
+def _side(evidence: Sequence[Evidence], more: int, side: str, words: Words) -> dict[str, Any]:
+    return {
+        "id": side,
+        "title": words[side],
+        "nothing": words[f"nothing_{side}"],
+        "sources": [_source(one, words) for one in evidence],
+        "more": words["more"].format(count=more) if more else "",
+    }
+
+
+def _source(one: Evidence, words: Words) -> dict[str, str]:
+    others = len(one.owners) - 1
+    return {
+        "title": plain(one.title),
+        "publisher": plain(one.publisher, 60),
+        "others": words["others"].format(count=others) if others > 0 else "",
+        "published": one.published,
+        "url": one.url,
+        "link": one.link,
+        "quote": plain(one.quote, 2 * LONGEST),
+        "sentence": plain(one.happening, 2 * LONGEST),
+        "category": one.category,
+    }
+
+
+def _pillar(pillar: Front, fronts: Sequence[Front]) -> dict[str, Any]:
+    rows = [_front(one) for one in fronts if one.pillar == pillar.id]
+    return {**_front(pillar), "fronts": rows}
+
+
+def _front(one: Front) -> dict[str, str]:
+    return {
+        "name": plain(one.name),
+        "log_odds": _signed(one.log_odds, 2),
+        "points": _signed(one.points) if _is_shown(one.points) else "",
+    }
+
+
+def _coverage(facts: Facts, words: Words) -> list[str]:
+    seen = facts.coverage
+    lines = [words["items"].format(count=f"{seen.items:,}")]
+    if seen.sources:
+        lines.append(
+            words["sources"].format(seen=seen.sources - len(seen.blind), count=seen.sources)
+        )
+    if seen.blind:
+        lines.append(words["blind"].format(names=", ".join(map(plain, seen.blind))))
+    if seen.waiting:
+        lines.append(words["waiting"].format(count=seen.waiting))
+    if seen.unpaid:
+        lines.append(words["unpaid"].format(count=seen.unpaid))
+    if seen.calls:
+        lines.append(words["spent"].format(calls=f"{seen.calls:,}", spent=f"{seen.spent:.2f}"))
+    return lines
+
+
+def _text(context: dict[str, Any], words: Words) -> str:
+    """The digest in plain words, with everything that the page has."""
+    lines = [*context["lead"]]
+    for side in context["sides"]:
+        lines += ["", side["title"].upper()]
+        lines += [line for one in side["sources"] for line in _source_lines(one)]
+        lines += [side["more"]] if side["more"] else []
+        lines += [] if side["sources"] else [side["nothing"]]
+    lines += ["", words["pillars"].upper()]
+    for pillar in context["pillars"]:
+        lines.append(_front_line(pillar))
+        lines += [f"  {_front_line(one)}" for one in pillar["fronts"]]
+    if context["reading"]:
+        lines += ["", words["reading"].upper()]
+        lines += [line for one in context["reading"] for line in _source_lines(one)]
+    if context["figures"]:
+        lines += ["", words["figures"].upper()]
+        for one in context["figures"]:
+            said = f"- {one['name']} {one['period']}: {one['value']} {one['restates']}"
+            lines += [said.rstrip(), f"  {one['url']}"]
+    for name, key in (("falsifiers", "text"), ("alerts", "headline")):
+        if context[name]:
+            lines += ["", words[name].upper()]
+            lines += [
+                f"- {one[key]}{': ' + one['status'] if 'status' in one else ''}"
+                for one in context[name]
+            ]
+    if context["restated"]:
+        lines += ["", words["restated"].upper(), "; ".join(context["restated"])]
+    lines += ["", words["coverage"].upper(), *context["coverage"], context["status"]]
+    lines += ["", f"{words['explain']}: {context['command']}"]
+    lines.append(f"{context['thesis']} · Thesiswatch. {words['supports_means']}")
+    return "\n".join(lines)
+
+
+def _source_lines(one: Mapping[str, str]) -> list[str]:
+    who = " ".join(filter(None, (one["publisher"], one["others"])))
+    lines = [f"- {one['title']} ({', '.join(filter(None, (who, one['published'])))})"]
+    lines += [f"  {one['sentence']}"] if one["sentence"] else []
+    lines += [f"  “{one['quote']}”"] if one["quote"] else []
+    return [*lines, f"  {one['link']}"]
+
+
+def _front_line(one: Mapping[str, str]) -> str:
+    return f"{one['name']}: {one['log_odds']}" + (f" ({one['points']})" if one["points"] else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _signed(value: float, decimals: int = 1) -> str:
+    """With its sign; what rounds to nothing has none."""
+    text = f"{value:+.{decimals}f}"
+    return text[1:] if not text.strip("+-0.") else text.replace("-", "−")
+
+
+@cache
+def _phrases() -> dict[str, dict[str, str]]:
+    text = resources.files("agent.digest").joinpath("phrases.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -1,0 +1,182 @@
+"""A digest of stored days: its numbers are the ledger's, and it reads as it did then."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import regrouping, report, reviewing
+from agent.digest import making
+from agent.errors import ThesiswatchError
+from agent.replay import replay
+from agent.reviewing import Decision
+from agent.workspace import Workspace
+from tests.agent.test_notices import Page
+from tests.command import thesis as command
+from tests.fakes import fetched
+from tests.live import arrive
+from tests.story import STORY
+
+NOW = datetime(2025, 2, 10, 12, tzinfo=UTC)
+DAY = date(2025, 1, 24)
+
+
+@pytest.fixture
+def workspace(workspaces: Callable[..., Workspace]) -> Workspace:
+    opened: Workspace = workspaces("digest")
+    replay(opened, fetched(*STORY), "story")
+    return opened
+
+
+def made(workspace: Workspace, day: date = DAY, now: datetime = NOW) -> Any:
+    return making.make(workspace, day, now)
+
+
+def test_every_number_of_the_page_is_the_ledgers(workspace: Workspace) -> None:
+    digest = made(workspace)
+    until = datetime(2025, 1, 24, 23, 59, 59, 999999, tzinfo=UTC)
+    now, before = (report.standing_at(workspace, until - n * timedelta(days=1)) for n in (0, 1))
+    page = digest.parcel.html
+    score = re.search(r'<h1 id="score"[^>]*>([\d.]+)', page)
+    change = re.search(r'id="change"[^>]*>([+\u2212\d.]+)', page)
+    assert score is not None
+    assert change is not None
+    assert score[1] == f"{now.score.score:.1f}"
+    moved = now.score.score - before.score.score
+    assert float(change[1].replace("\u2212", "-")) == pytest.approx(moved, abs=0.05)
+    table = page[page.index('id="fronts"') :]
+    cells = [re.sub(r"<[^>]+>", "", row) for row in re.findall(r"<tr>.*?</tr>", table, re.DOTALL)]
+    parts = now.score.categories
+    for one in workspace.thesis.categories:
+        (cell,) = [
+            text for text in cells if one.name.replace("'", "&#39;") in text or one.name in text
+        ]
+        shown = re.search(r"[+\u2212]?\d\.\d\d", cell)
+        assert shown is not None
+        value = float(shown[0].replace("\u2212", "-"))
+        assert value == pytest.approx(parts[one.id].log_odds, abs=0.005)
+
+
+def test_causes_and_fronts_add_up_to_the_change(workspace: Workspace) -> None:
+    facts = made(workspace).facts
+    assert sum(one.points for one in facts.causes) == pytest.approx(facts.change, abs=1e-9)
+    assert sum(one.points for one in facts.fronts) == pytest.approx(facts.change, abs=1e-9)
+    assert sum(one.points for one in facts.pillars) == pytest.approx(facts.change, abs=1e-9)
+    assert sum(one.log_odds for one in facts.pillars) == pytest.approx(
+        sum(one.log_odds for one in facts.fronts)
+    )
+
+
+def test_only_what_came_that_day_is_news(workspace: Workspace) -> None:
+    facts = made(workspace).facts
+    assert "d3" in {one.item_id for one in facts.supporting}
+    assert "f1" not in {one.item_id for one in facts.supporting}
+    assert not [one for one in (*facts.supporting, *facts.against) if one.published > "2025-01-24"]
+    assert facts.coverage.items == 3
+
+
+def test_digest_of_a_past_day_reads_as_it_did_then(workspace: Workspace) -> None:
+    before = made(workspace)
+    reviewing.decide(workspace, Decision("d3"), NOW)
+    one, other = (
+        row["event_id"]
+        for row in report.explain(workspace)["rows"]
+        if row["item_id"] in ("b1", "e2")
+    )
+    regrouping.merge(workspace, one, other, NOW + timedelta(hours=1))
+    arrive(workspace, NOW + timedelta(hours=2))
+    after = made(workspace, now=NOW + timedelta(days=1))
+    assert after.facts == before.facts
+    assert after.parcel == before.parcel
+
+
+def test_correction_is_told_on_the_day_it_was_made(workspace: Workspace) -> None:
+    reviewing.decide(workspace, Decision("d3"), NOW)
+    arrive(workspace, NOW + timedelta(minutes=1))
+    facts = made(workspace, NOW.date(), NOW + timedelta(hours=1)).facts
+    assert sum(count for _, count in facts.restated) > 0
+    assert any(one.id == "correction" for one in facts.causes)
+
+
+def test_first_digest_has_nothing_to_compare_with(workspace: Workspace) -> None:
+    digest = made(workspace, date(2025, 1, 20))
+    assert digest.facts.before is None
+    assert "no earlier digest" in digest.parcel.text
+    assert "(+" not in digest.parcel.subject
+
+
+@pytest.mark.parametrize(
+    ("day", "said"), [(date(2025, 2, 11), "has not come yet"), (date(2025, 1, 19), "no score of")]
+)
+def test_day_without_a_digest_is_named(workspace: Workspace, day: date, said: str) -> None:
+    with pytest.raises(ThesiswatchError, match=said):
+        made(workspace, day)
+
+
+def test_day_is_that_of_the_users_zone(workspaces: Callable[..., Workspace]) -> None:
+    opened = workspaces("far", config='[alerts]\ntimezone = "Asia/Shanghai"\n')
+    since, until = making.span(opened, DAY, NOW)
+    assert since == datetime(2025, 1, 23, 15, 59, 59, 999999, tzinfo=UTC)
+    assert until == datetime(2025, 1, 24, 15, 59, 59, 999999, tzinfo=UTC)
+    late = datetime(2025, 2, 9, 20, tzinfo=UTC)
+    assert making.yesterday(opened, late) == date(2025, 2, 9)
+
+
+def test_day_that_is_not_over_is_told_up_to_now(workspace: Workspace) -> None:
+    noon = datetime(2025, 1, 24, 12, tzinfo=UTC)
+    assert making.span(workspace, DAY, noon)[1] == noon
+
+
+def test_language_is_a_setting(workspaces: Callable[..., Workspace]) -> None:
+    opened = workspaces("zh", config='[digest]\nlanguage = "zh"\n')
+    replay(opened, fetched(*STORY), "story")
+    digest = made(opened)
+    assert digest.parcel.text.startswith("论点")
+    assert '<html lang="zh"' in digest.parcel.html
+
+
+def test_prices_that_cannot_be_read_are_left_out_and_said(
+    workspaces: Callable[..., Workspace],
+) -> None:
+    opened = workspaces("prices", config='[prices]\nfile = "nowhere.csv"\n')
+    replay(opened, fetched(*STORY), "story")
+    digest = made(opened)
+    assert "nowhere.csv" in digest.note
+    assert "score" in digest.parcel.images
+
+
+def test_files_are_a_mail_a_page_a_text_and_pictures(
+    workspace: Workspace, tmp_path: Path, workspaces: Callable[..., Workspace]
+) -> None:
+    config = workspace.config.folder / "config.toml"
+    workspaces.close("digest")  # type: ignore[attr-defined]
+    out = tmp_path / "out"
+    done = command("digest", "--date", DAY, "--out", out, "--config", config)
+    assert done.code == 0, done.err
+    names = {path.name for path in out.iterdir()}
+    stem = f"digest-{DAY}"
+    assert names == {
+        f"{stem}{end}" for end in (".eml", ".html", ".txt", "-score.png", "-fronts.png")
+    }
+    mail = message_from_bytes((out / f"{stem}.eml").read_bytes(), policy=policy.default)
+    cids = {part["content-id"].strip("<>") for part in mail.walk() if part["content-id"]}
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert {name.removeprefix("cid:") for name in Page(html.get_content()).pictures} == cids
+    assert "cid:" not in (out / f"{stem}.html").read_text(encoding="utf-8")
+
+
+def test_command_prints_text_or_json(
+    workspace: Workspace, workspaces: Callable[..., Workspace]
+) -> None:
+    config = workspace.config.folder / "config.toml"
+    workspaces.close("digest")  # type: ignore[attr-defined]
+    shown = command("digest", "--date", DAY, "--config", config)
+    assert (shown.code, "FOR THE THESIS" in shown.out) == (0, True)
+    answer = command("digest", "--date", DAY, "--json", "--config", config).json
+    assert {"score", "causes", "supporting", "against", "coverage"} <= set(answer)
+    assert command("digest", "--date", "soon", "--config", config).code == 2
