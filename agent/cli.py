@@ -534,19 +534,29 @@ def digest(
         Path | None, typer.Option("--out", help="Write .eml, .html, .txt and .png here.")
     ] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Open it in a browser.")] = False,
+    weekly: Annotated[bool, typer.Option("--weekly", help="The seven days up to it.")] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send it to the channels of [digest] now.")
+    ] = False,
     as_json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Is the thesis stronger or weaker than the day before, and why: as a mail would say it."""
     from dataclasses import asdict
 
-    from agent.digest import files, making
-    from agent.workspace import reading
+    from agent import delivery
+    from agent.digest import files, making, sending
+    from agent.digest.schedule import Kind
+    from agent.workspace import reading, writing
 
-    with reading(config) as workspace:
+    delivered = None
+    with (writing if send else reading)(config) as workspace:
         chosen = end_of(day)
         at = chosen.date() if chosen else making.yesterday(workspace, now())
-        made = making.make(workspace, at, now())
+        made = making.make(workspace, at, now(), Kind.WEEKLY if weekly else Kind.DAILY)
+        if send:
+            sending.send(workspace, made, now())
+            delivered = delivery.deliver(workspace, now())
     if made.note:
         print(f"thesis: {made.note}", file=sys.stderr)
     if out is not None:
@@ -556,6 +566,11 @@ def digest(
         files.open_page(made)
     if as_json:
         _print_json(asdict(made.facts))
+    elif delivered is not None:
+        _tell([], delivered)
+        print(f"{made.parcel.subject}: {delivered.sent} sent, {delivered.waiting} waiting")
+        if delivered.failures:
+            raise typer.Exit(1)
     elif out is None and not preview:
         print(f"{made.parcel.subject}\n\n{made.parcel.text}")
 

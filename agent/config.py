@@ -147,9 +147,16 @@ class AlertsSection(Section):
 
 
 class DigestSection(Section):
-    """How the digest is written."""
+    """How the digest is written, to which channels it goes and when."""
 
     language: Literal["en", "zh"] = "en"
+    channels: tuple[str, ...] = ()
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:00"
+    weekends: bool = True
+    quiet_days: bool = True
+    weekly: Literal[
+        "", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+    ] = ""
 
 
 class ChannelSection(Section):
@@ -276,6 +283,9 @@ class Config(Section):
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f"two {what} are called {name!r}")
+        for name in self.digest.channels:
+            if name not in [channel.name for channel in self.channels]:
+                raise ValueError(f"[digest] channels names {name!r}, which is no channel")
         return self
 
     @property

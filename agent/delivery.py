@@ -121,4 +121,4 @@ def _channel(config: Config, name: str) -> Channel:
 
 
 def _parcel(row: Any) -> Parcel:
-    return Parcel(row.subject, row.text, row.html, row.images, row.made_at)
+    return Parcel(row.subject, row.text, row.html, row.images, row.made_at, row.headers)

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -52,13 +52,17 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message whole; `images` are PNGs in base64 by the name that the HTML calls them."""
+    """A message whole; `images` are PNGs in base64 by the name that the HTML calls them.
+
+    `headers` are what a mail needs besides.
+    """
 
     subject: str
     text: str
     html: str
     images: dict[str, str]
     made_at: datetime
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def id_of(thesis_id: str, channel: str, told: Sequence[Told]) -> str:

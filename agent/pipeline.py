@@ -9,6 +9,7 @@
     | snapshot   how strong is the thesis?   -> one score
     | forecasts  what does it say of dated questions, which came out?
     | alert      is a threat spiking?        -> alerts, and messages in the outbox
+    | digest     what did the day do to the thesis? once a morning
     | deliver    messages                    -> channels
     | index      vectors, from the outbox    -> Chroma
 
@@ -32,6 +33,7 @@ from agent.calibration import PERSON
 from agent.collecting import collect
 from agent.days import end_of, start_of
 from agent.delivery import Delivered
+from agent.digest import sending
 from agent.embed import Vectors
 from agent.errors import SourceError, TextRefused
 from agent.grouping import Grouper
@@ -89,8 +91,10 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
 
 
 def tell(workspace: Workspace, now: datetime) -> tuple[list[Told], Delivered]:
-    """Bring the alerts up to `now` and send what is due."""
-    return alerting.update(workspace, now), delivery.deliver(workspace, now)
+    """Bring the alerts up to `now`, and send them and the digest that is due."""
+    told = alerting.update(workspace, now)
+    sending.send_due(workspace, now)
+    return told, delivery.deliver(workspace, now)
 
 
 class Pass:

@@ -431,6 +431,7 @@ class Message(SQLModel, table=True):
     text: str
     html: str
     images: dict[str, str] = Field(sa_type=JSON)
+    headers: dict[str, str] = Field(sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
     alerts: list[str] = Field(sa_type=JSON)
     made_at: datetime = Field(sa_type=Utc)
     due_at: datetime = Field(sa_type=Utc, index=True)
@@ -439,6 +440,25 @@ class Message(SQLModel, table=True):
     unsure: int = 0
     error: str = ""
     sent_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Digest(SQLModel, table=True):
+    """A digest as it was sent; `day` is the last one it covers, `facts` all it says as values."""
+
+    __tablename__ = "digest"
+    __table_args__ = (UniqueConstraint("thesis_id", "kind", "day"),)
+    id: int | None = Field(default=None, primary_key=True)
+    thesis_id: str
+    kind: str
+    day: date
+    since: datetime = Field(sa_type=Utc)
+    until: datetime = Field(sa_type=Utc)
+    language: str
+    subject: str
+    text: str
+    html: str
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    made_at: datetime = Field(sa_type=Utc)
 
 
 class KpiValue(SQLModel, table=True):

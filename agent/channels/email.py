@@ -111,6 +111,8 @@ def compose(parcel: Parcel, message_id: str, sender: str, to: tuple[str, ...]) -
     message["Message-ID"] = f"<{message_id}@{_domain(sender)}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Date"] = format_datetime(parcel.made_at)
+    for name, value in parcel.headers.items():
+        message[name] = value
     message.set_content(parcel.text)
     message.add_alternative(parcel.html, subtype="html")
     page = message.get_body(("html",))

@@ -84,13 +84,14 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that a digest of `day` says; instants are ISO 8601, scores 0 to 100.
+    """All that a digest of `first_day` to `day` says; instants are ISO 8601, scores 0 to 100.
 
     `before` is None in the first one. `path` is (day, score, low, high) of the days before, `strip`
     (day, log-odds of each of `fronts`) of the last of them.
     """
 
     thesis: str
+    first_day: str
     day: str
     since: str
     until: str

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.channels.email import compose
 from agent.digest.making import Digest
+from agent.digest.schedule import Kind
 from agent.errors import ThesiswatchError
 
 NOBODY = "thesis@localhost"
@@ -17,7 +18,7 @@ def write(digest: Digest, folder: Path) -> list[Path]:
 
     Raises ThesiswatchError when the folder cannot be written.
     """
-    name, parcel = f"digest-{digest.facts.day}", digest.parcel
+    name, parcel = _name(digest), digest.parcel
     mail = compose(parcel, name, NOBODY, (NOBODY,))
     files = {
         f"{name}.eml": bytes(mail),
@@ -35,6 +36,11 @@ def write(digest: Digest, folder: Path) -> list[Path]:
     return [folder / file for file in files]
 
 
+def _name(digest: Digest) -> str:
+    kind = "digest" if digest.kind is Kind.DAILY else "weekly"
+    return f"{kind}-{digest.day}"
+
+
 def as_page(digest: Digest) -> str:
     """The page with its pictures in it, for a browser."""
     html = digest.parcel.html
@@ -46,7 +52,7 @@ def as_page(digest: Digest) -> str:
 def open_page(digest: Digest) -> None:
     """Show the page in the user's browser. Raises ThesiswatchError where there is none."""
     folder = Path(tempfile.mkdtemp(prefix="thesis-digest-"))
-    path = folder / f"digest-{digest.facts.day}.html"
+    path = folder / f"{_name(digest)}.html"
     path.write_text(as_page(digest), encoding="utf-8")
     if not webbrowser.open(path.as_uri()):
         raise ThesiswatchError(f"no browser opened {path}", "Open it by hand, or use --out DIR")

@@ -63,6 +63,7 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
     supporting, against = (happenings(new, stance) for stance in ("supports", "weakens"))
     return Facts(
         thesis=workspace.thesis.title,
+        first_day=_first_day(workspace, since).isoformat(),
         day=day.isoformat(),
         since=str(report.iso(since)),
         until=str(report.iso(until)),
@@ -89,6 +90,11 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
         path=tuple((day, row.score, row.low, row.high) for day, row in kept.items()),
         strip=_strip(now, dict(list(kept.items())[-STRIP:])),
     )
+
+
+def _first_day(workspace: Workspace, since: datetime) -> date:
+    """The day after the one that `since` ends, where the user lives."""
+    return (since + timedelta(microseconds=1)).astimezone(workspace.config.alerts.zone).date()
 
 
 def _points(

@@ -8,36 +8,44 @@ from agent import prices
 from agent.digest import page
 from agent.digest.facts import Facts
 from agent.digest.gathering import gather
+from agent.digest.schedule import Kind, covered
 from agent.errors import ConfigError, SourceError, ThesiswatchError
 from agent.notices import Parcel
 from agent.workspace import Workspace
+from store import digests
 
 ONE_DAY = timedelta(days=1)
+MOST_DAYS = timedelta(days=31)
 INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest whole; `note` says what is missing of it and why."""
+    """A digest whole; `day` is the last it covers, `note` says what is missing of it and why."""
 
+    kind: Kind
+    day: str
     facts: Facts
     parcel: Parcel
     note: str = ""
 
 
-def make(workspace: Workspace, day: date, now: datetime) -> Digest:
-    """The digest of `day` in the user's zone, up to its end or to `now` when that is earlier.
+def make(workspace: Workspace, day: date, now: datetime, kind: Kind = Kind.DAILY) -> Digest:
+    """The digest up to `day` in the user's zone, to its end or to `now` when that is earlier.
 
-    Raises ThesiswatchError for a day to come, and before the first score.
+    One that was sent is made again over the same span and in the same language. Raises
+    ThesiswatchError for a day to come, and before the first score.
     """
-    since, until = span(workspace, day, now)
+    with workspace.database.reading() as connection:
+        sent = digests.of_day(connection, workspace.thesis.id, kind, day)
+    since, until = (sent.since, sent.until) if sent else span(workspace, day, now, kind)
     facts = gather(workspace, day, since, until)
-    language = workspace.config.digest.language
+    language = sent.language if sent else workspace.config.digest.language
     written = page.write(facts, language)
     closes, note = _closes(workspace, facts)
     images = {name: _picture(name, facts, closes, workspace) for name in written.charts}
     parcel = Parcel(written.subject, written.text, written.html, images, until)
-    return Digest(facts, parcel, note)
+    return Digest(kind, day.isoformat(), facts, parcel, note)
 
 
 def yesterday(workspace: Workspace, now: datetime) -> date:
@@ -45,10 +53,21 @@ def yesterday(workspace: Workspace, now: datetime) -> date:
     return now.astimezone(workspace.config.alerts.zone).date() - ONE_DAY
 
 
-def span(workspace: Workspace, day: date, now: datetime) -> tuple[datetime, datetime]:
-    """The end of the day before and the end of `day`, where the user lives, or `now`."""
+def span(
+    workspace: Workspace, day: date, now: datetime, kind: Kind = Kind.DAILY
+) -> tuple[datetime, datetime]:
+    """From the end of the digest before to the end of `day`, where the user lives, or `now`.
+
+    What was missed is made good: it begins where the last one that was sent ended, if that was
+    longer ago than usual, but not more than a month.
+    """
     zone = workspace.config.alerts.zone
-    start = datetime.combine(day, time(), tzinfo=zone).astimezone(now.tzinfo)
+    first = day - (covered(kind, day, workspace.config.digest.weekends) - 1) * ONE_DAY
+    with workspace.database.reading() as connection:
+        last = digests.newest_before(connection, workspace.thesis.id, kind, day)
+    if last is not None and last.day < first:
+        first = max(last.day + ONE_DAY, day - MOST_DAYS)
+    start = datetime.combine(first, time(), tzinfo=zone).astimezone(now.tzinfo)
     end = datetime.combine(day + ONE_DAY, time(), tzinfo=zone).astimezone(now.tzinfo)
     if start > now:
         raise ThesiswatchError(f"{day} has not come yet", "Give an earlier --date")

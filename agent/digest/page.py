@@ -58,7 +58,7 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
         "language": language,
         "words": words,
         "thesis": plain(facts.thesis),
-        "day": facts.day,
+        "day": _days(facts),
         "subject": _subject(facts, words),
         "score": _number(facts.score),
         "change": _signed(facts.change) if facts.before is not None else "",
@@ -101,15 +101,20 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
 def _command(facts: Facts) -> str:
     """What shows the rows behind the change; a whole UTC day is called by its date."""
     whole = facts.until.startswith(facts.day) and facts.until.endswith(LAST_INSTANT)
-    since, until = (facts.day, facts.day) if whole else (facts.since, facts.until)
+    since, until = (facts.first_day, facts.day) if whole else (facts.since, facts.until)
     return f"thesis explain --since {since} --as-of {until}"
 
 
 def _subject(facts: Facts, words: Words) -> str:
-    given = {"score": _number(facts.score), "thesis": plain(facts.thesis), "day": facts.day}
+    given = {"score": _number(facts.score), "thesis": plain(facts.thesis), "day": _days(facts)}
     if facts.before is None:
         return words["subject_first"].format(**given)
     return words["subject"].format(**given, change=_signed(facts.change))
+
+
+def _days(facts: Facts) -> str:
+    """The day, or the first and the last of several."""
+    return facts.day if facts.first_day == facts.day else f"{facts.first_day} – {facts.day}"
 
 
 def _lead(facts: Facts, words: Words) -> list[str]:

@@ -26,7 +26,7 @@ ROW = (
     "contribution event_id category stance severity weight strength reliability corroboration "
     "staleness storyline_rank cap half_life_days decay self_report owners cause claim quote "
     "quote_at judge model prompt_hash input_hash thesis_version row verdict item_id title url "
-    "publisher published recorded"
+    "publisher published recorded kind happening"
 )
 LISTED = "id event_id title url publisher published first_seen state labels"
 VERDICT = "id relevant p_relevant labels judge abstained reason"

@@ -18,7 +18,7 @@ from store.database import FILE_NAME, Database, _engine, open_database, open_to_
 from tests.store.rows import row
 
 FOLDER = str(Path(migrations.__file__).parent)
-EARLIER = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
+EARLIER = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
 FULL_TEXT = "item_text"
 
 

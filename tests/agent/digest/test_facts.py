@@ -12,6 +12,7 @@ from agent.digest.facts import Coverage, Facts, happenings, in_points
 
 EMPTY = Facts(
     thesis="T",
+    first_day="2025-01-27",
     day="2025-01-27",
     since="2025-01-26T23:59:59.999999Z",
     until="2025-01-27T23:59:59.999999Z",

@@ -1,0 +1,46 @@
+"""A digest goes out once a morning, on the days it should, and covers what no other did."""
+
+from datetime import date, datetime, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.digest.schedule import Kind, Schedule, covered, due
+
+MONDAY = date(2025, 1, 27)
+EVERY_DAY = Schedule(time(7), weekends=True, weekly="")
+WORKDAYS = Schedule(time(7), weekends=False, weekly="monday")
+
+
+def at(day: date, hour: int, minute: int = 0) -> datetime:
+    return datetime.combine(day, time(hour, minute))
+
+
+def test_nothing_is_due_before_its_hour() -> None:
+    assert due(at(MONDAY, 6, 59), EVERY_DAY) == []
+    assert due(at(MONDAY, 7), EVERY_DAY) == [(Kind.DAILY, MONDAY - timedelta(days=1))]
+    assert due(at(MONDAY, 23, 59), EVERY_DAY) == [(Kind.DAILY, MONDAY - timedelta(days=1))]
+
+
+def test_weekend_mornings_are_free_and_monday_covers_them() -> None:
+    saturday, sunday = MONDAY - timedelta(days=2), MONDAY - timedelta(days=1)
+    assert due(at(saturday, 9), WORKDAYS) == due(at(sunday, 9), WORKDAYS) == []
+    assert due(at(MONDAY, 9), WORKDAYS) == [(Kind.DAILY, sunday), (Kind.WEEKLY, sunday)]
+    assert covered(Kind.DAILY, sunday, weekends=False) == 3
+    assert covered(Kind.DAILY, sunday, weekends=True) == 1
+    assert covered(Kind.WEEKLY, sunday, weekends=False) == 7
+
+
+@pytest.mark.parametrize("weekends", [True, False])
+@given(st.integers(0, 400))
+def test_every_day_is_covered_once(weekends: bool, start: int) -> None:
+    schedule = Schedule(time(7), weekends, "")
+    days: list[date] = []
+    first = MONDAY + timedelta(days=7 * start)
+    for n in range(1, 15):
+        for kind, day in due(at(first + timedelta(days=n), 8), schedule):
+            length = covered(kind, day, weekends)
+            days += [day - timedelta(days=back) for back in range(length)]
+    assert len(days) == len(set(days))
+    assert max(days) - min(days) == timedelta(days=len(days) - 1)
