@@ -245,7 +245,9 @@ def path_as_png(
     _path(axis, history, prices, price_label)
     axis.get_legend().set_loc("lower left")
     axis.set_ylabel("")
-    axis.tick_params(labelsize=7)
+    for one in figure.axes:
+        one.tick_params(labelsize=7)
+        one.yaxis.label.set_size(7)
     _few_dates(axis)
     return _bytes(figure)
 

@@ -74,7 +74,9 @@ def test_mail_is_whole_and_threads_with_the_others(
     one, two = mail.taken
     assert mail.encrypted == [True, True]
     assert one["to"] == "one@example.com, two@example.com"
-    assert one["list-unsubscribe"].strip().startswith("<mailto:thesis@example.com?subject=unsubscribe")
+    assert (
+        one["list-unsubscribe"].strip().startswith("<mailto:thesis@example.com?subject=unsubscribe")
+    )
     assert one["references"] == two["references"] == one["in-reply-to"]
     assert one["message-id"] != two["message-id"]
     kinds = [part.get_content_type() for part in one.walk()]
