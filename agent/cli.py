@@ -553,7 +553,8 @@ def digest(
     with (writing if send else reading)(config) as workspace:
         chosen = end_of(day)
         at = chosen.date() if chosen else making.yesterday(workspace, now())
-        made = making.make(workspace, at, now(), Kind.WEEKLY if weekly else Kind.DAILY)
+        kind = Kind.WEEKLY if weekly else Kind.DAILY
+        made = making.make(workspace, at, now(), kind, ask=send)
         if send:
             sending.send(workspace, made, now())
             delivered = delivery.deliver(workspace, now())

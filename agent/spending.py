@@ -23,9 +23,10 @@ PURPOSE = "judge"
 class StoredCalls:
     """See agent.judge.account.Record."""
 
-    def __init__(self, database: Database, now: datetime | None) -> None:
+    def __init__(self, database: Database, now: datetime | None, purpose: str = PURPOSE) -> None:
         self._database = database
         self._now = now
+        self._purpose = purpose
 
     def recall(self, key: str) -> Call | None:
         """The stored answer, counted as a hit, or word that it is in a batch."""
@@ -52,7 +53,7 @@ class StoredCalls:
     def keep(self, question: Question, call: Call) -> None:
         """One row, in a transaction of its own."""
         assert self._now is not None, "a call was made where nobody may be asked"
-        row = as_row(question, call, self._now)
+        row = {**as_row(question, call, self._now), "purpose": self._purpose}
         with self._database.writing() as connection:
             calls.add(connection, row)
 
@@ -87,13 +88,14 @@ def open_account(
     now: datetime | None,
     later: Later | None,
     price: PriceSection,
+    purpose: str = PURPOSE,
 ) -> Account:
     """The account of a run at `now`; with None it asks nobody and knows what was answered.
 
     With `later` questions are put there for a batch.
     """
     left = None if now is None else min(config.judge.run_budget, month_left(database, config, now))
-    return Account(price, left, StoredCalls(database, now), later)
+    return Account(price, left, StoredCalls(database, now, purpose), later)
 
 
 def month_left(database: Database, config: Config, now: datetime) -> float:

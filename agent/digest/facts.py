@@ -83,6 +83,14 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A model's sentence that holds, and the events it cites: places in supporting + against."""
+
+    text: str
+    events: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that a digest of `first_day` to `day` says; instants are ISO 8601, scores 0 to 100.
 
@@ -117,6 +125,7 @@ class Facts:
     coverage: Coverage
     path: tuple[tuple[str, float, float, float], ...]
     strip: tuple[tuple[str, tuple[float, ...]], ...]
+    lead: tuple[Sentence, ...] = ()
 
     @property
     def change(self) -> float:

@@ -1,12 +1,12 @@
 """Makes the digest of a day: its span, its facts, its page and its pictures."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from agent import prices
-from agent.digest import page
-from agent.digest.facts import Facts
+from agent.digest import asking, page
+from agent.digest.facts import Facts, Sentence
 from agent.digest.gathering import gather
 from agent.digest.schedule import Kind, covered
 from agent.errors import ConfigError, SourceError, ThesiswatchError
@@ -30,17 +30,30 @@ class Digest:
     note: str = ""
 
 
-def make(workspace: Workspace, day: date, now: datetime, kind: Kind = Kind.DAILY) -> Digest:
+def make(
+    workspace: Workspace,
+    day: date,
+    now: datetime,
+    kind: Kind = Kind.DAILY,
+    *,
+    ask: bool = False,
+) -> Digest:
     """The digest up to `day` in the user's zone, to its end or to `now` when that is earlier.
 
-    One that was sent is made again over the same span and in the same language. Raises
-    ThesiswatchError for a day to come, and before the first score.
+    A language model is asked for its opening words only with `ask`. One that was sent is made again
+    over the same span, in the same language and with the same opening. Raises ThesiswatchError for
+    a day to come, and before the first score.
     """
     with workspace.database.reading() as connection:
         sent = digests.of_day(connection, workspace.thesis.id, kind, day)
     since, until = (sent.since, sent.until) if sent else span(workspace, day, now, kind)
     facts = gather(workspace, day, since, until)
     language = sent.language if sent else workspace.config.digest.language
+    if sent:
+        kept = tuple(Sentence(one["text"], tuple(one["events"])) for one in sent.facts["lead"])
+        facts = replace(facts, lead=kept)
+    else:
+        facts = asking.with_lead(workspace, facts, language, now if ask else None)
     written = page.write(facts, language)
     closes, note = _closes(workspace, facts)
     images = {name: _picture(name, facts, closes, workspace) for name in written.charts}

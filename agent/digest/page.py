@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Any
 
 from agent.alerts import Evidence
-from agent.digest.facts import Facts, Front, Share
+from agent.digest.facts import Facts, Front, Sentence, Share
 from agent.notices import LONGEST, SUBJECT, cut, plain, template
 
 SCORE_CHART, FRONT_CHART = "score", "fronts"
@@ -129,6 +129,8 @@ def _lead(facts: Facts, words: Words) -> list[str]:
         lines = [words["first"].format(**given)]
     else:
         lines = [words[facts.direction].format(**given), _why(facts, words)]
+    if facts.lead:
+        return [line for line in (*lines, *(_cited(one, facts) for one in facts.lead)) if line]
     told = facts.against if facts.direction == "weaker" else facts.supporting
     told = told or facts.supporting or facts.against
     if told:
@@ -137,6 +139,13 @@ def _lead(facts: Facts, words: Words) -> list[str]:
     else:
         lines.append(words["quiet"])
     return [line for line in lines if line]
+
+
+def _cited(sentence: Sentence, facts: Facts) -> str:
+    """A model's sentence with those it cites behind it; their links stand below."""
+    events = (*facts.supporting, *facts.against)
+    names = dict.fromkeys(plain(events[n].publisher, 60) for n in sentence.events)
+    return f"{plain(sentence.text, 2 * LONGEST)} ({', '.join(names)})"
 
 
 def _why(facts: Facts, words: Words) -> str:

@@ -26,7 +26,7 @@ def send_due(workspace: Workspace, now: datetime) -> list[Digest]:
     for kind, day in due(local, schedule):
         if _is_done(workspace, kind, day):
             continue
-        made = making.make(workspace, day, now, kind)
+        made = making.make(workspace, day, now, kind, ask=True)
         if chosen.quiet_days or not made.facts.is_quiet:
             send(workspace, made, now)
             queued.append(made)
