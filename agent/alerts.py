@@ -59,7 +59,8 @@ class Evidence:
     """A stored source behind an alert; `url` is its page, or "" where it has none of http(s).
 
     `link` leads there in one step: the page, or the command that shows what is stored. `happening`
-    is what a judge says in a line that happened.
+    is what a judge says in a line that happened, `excerpt` how the item itself begins, word for
+    word.
     """
 
     item_id: str
@@ -75,6 +76,7 @@ class Evidence:
     claim: str = ""
     weight: float = 0.0
     happening: str = ""
+    excerpt: str = ""
 
     def __post_init__(self) -> None:
         if self.url and urlsplit(self.url).scheme not in ("http", "https"):

@@ -44,9 +44,9 @@ def as_png(
 
     Raises ThesiswatchError when the file cannot be written.
     """
-    figure, axis = _pyplot().subplots(figsize=(10, 4.8), dpi=120)
+    figure, axis = loaded().subplots(figsize=(10, 4.8), dpi=120)
     _path(axis, history, prices, price_label)
-    axis.set_title(title, loc="left", fontsize=11, parse_math=False)
+    axis.set_title(title, loc="left", fontsize=11)
     figure.autofmt_xdate(bottom=0.1, rotation=0, ha="center")
     _save(figure, path)
 
@@ -56,7 +56,7 @@ def backtest_as_png(answer: dict[str, Any], path: Path, *, title: str) -> None:
 
     Raises ThesiswatchError when the file cannot be written.
     """
-    pyplot = _pyplot()
+    pyplot = loaded()
     figure, (above, below) = pyplot.subplots(
         2, 1, figsize=(11, 7.4), dpi=120, height_ratios=(5, 2.2), layout="constrained"
     )
@@ -64,7 +64,7 @@ def backtest_as_png(answer: dict[str, Any], path: Path, *, title: str) -> None:
     history = [row for row in answer["history"] if row["as_of"] >= answer["from"]]
     _path(above, history, closes, answer["label"])
     _mark(above, [one for one in answer["spikes"] if one["fired_on"] >= answer["from"]])
-    above.set_title(f"{title}: {answer['word']}", loc="left", fontsize=11, parse_math=False)
+    above.set_title(f"{title}: {answer['word']}", loc="left", fontsize=11)
     lags = answer["lags"]
     at = [one["lag"] for one in lags]
     sizes = [one["correlation"] for one in lags]
@@ -106,7 +106,7 @@ def _mark(axis: Any, spikes: Sequence[dict[str, Any]]) -> None:
     by_day: dict[str, list[str]] = {}
     for one in spikes:
         by_day.setdefault(one["fired_on"], []).append(one["category"])
-    style = {"rotation": 90, "fontsize": 6.5, "ha": "right", "color": SPIKE, "parse_math": False}
+    style = {"rotation": 90, "fontsize": 6.5, "ha": "right", "color": SPIKE}
     last: datetime | None = None
     at_foot = True
     for day, names in by_day.items():
@@ -124,7 +124,7 @@ def kpis_as_png(kpis: Sequence[dict[str, Any]], path: Path, *, title: str) -> No
 
     Raises ThesiswatchError when the file cannot be written.
     """
-    pyplot = _pyplot()
+    pyplot = loaded()
     rows = max(1, -(-len(kpis) // PANELS_ABREAST))
     figure, axes = pyplot.subplots(
         rows, PANELS_ABREAST, figsize=(12, 0.6 + 2.3 * rows), dpi=120, squeeze=False
@@ -134,7 +134,7 @@ def kpis_as_png(kpis: Sequence[dict[str, Any]], path: Path, *, title: str) -> No
             axis.set_visible(False)
         else:
             _panel(axis, kpi)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     figure.tight_layout()
     _save(figure, path)
 
@@ -144,7 +144,7 @@ def judges_as_png(rows: Sequence[dict[str, Any]], path: Path, *, title: str) -> 
 
     Raises ThesiswatchError when the file cannot be written.
     """
-    pyplot = _pyplot()
+    pyplot = loaded()
     figure, (calibration, risk, table) = pyplot.subplots(1, 3, figsize=(15, 5.6), dpi=120)
     calibration.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle=":")
     for row in rows:
@@ -162,7 +162,7 @@ def judges_as_png(rows: Sequence[dict[str, Any]], path: Path, *, title: str) -> 
     for axis in (calibration, risk):
         axis.grid(color="#dddddd", linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, parse_math=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     figure.tight_layout()
     _save(figure, path)
 
@@ -179,7 +179,7 @@ def _confusion(axis: Any, found: dict[str, dict[str, int]], judge: str) -> None:
     axis.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
     axis.set_yticks(range(len(names)), names, fontsize=7)
     axis.set_ylabel("true")
-    axis.set_title(f"primary category as said by {judge}", fontsize=9, parse_math=False)
+    axis.set_title(f"primary category as said by {judge}", fontsize=9)
 
 
 def _panel(axis: Any, kpi: dict[str, Any]) -> None:
@@ -190,26 +190,28 @@ def _panel(axis: Any, kpi: dict[str, Any]) -> None:
         shown = [one for one in kpi["values"] if bool(one["restates"]) is restated]
         days = [datetime.fromisoformat(one["period_end"]) for one in shown]
         axis.plot(days, [one["value"] / scale for one in shown], linewidth=1.2, **style)
-    axis.set_title(f"{kpi['name']} ({unit})", loc="left", fontsize=8, parse_math=False)
+    axis.set_title(f"{kpi['name']} ({unit})", loc="left", fontsize=8)
     if kpi["values"]:
         axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
     else:
         axis.set(xticks=(), yticks=())
         words = fill(kpi["status"], 50, max_lines=4)
         place = {"transform": axis.transAxes, "ha": "center", "va": "center"}
-        axis.text(0.5, 0.5, words, fontsize=7, parse_math=False, **place)
+        axis.text(0.5, 0.5, words, fontsize=7, **place)
     axis.tick_params(labelsize=7)
     axis.grid(axis="y", color="#dddddd", linewidth=0.6)
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _pyplot() -> Any:
+def loaded() -> Any:
+    """matplotlib's pyplot, drawing into memory."""
     import logging
 
     import matplotlib as mpl
 
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     mpl.use("Agg")
+    mpl.rcParams["text.parse_math"] = False  # a dollar sign is a dollar sign
     from matplotlib import pyplot
 
     return pyplot
@@ -223,86 +225,8 @@ def _save(figure: Any, path: Path) -> None:
         reason = error.strerror or error
         raise ThesiswatchError(f"{path} cannot be written: {reason}", "Name another") from error
     finally:
-        _pyplot().close(figure)
+        loaded().close(figure)
 
 
 def _at(row: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(row["as_of"])
-
-
-def path_as_png(
-    path: Sequence[tuple[str, float, float, float]],
-    prices: Sequence[Point] = (),
-    price_label: str = "",
-) -> bytes:
-    """The score with its band, small, prices beside it; rows are (day, score, low, high)."""
-    history = [
-        {"as_of": f"{day}T00:00:00+00:00", "score": score, "low": low, "high": high}
-        for day, score, low, high in path
-    ]
-    pyplot = _pyplot()
-    figure, axis = pyplot.subplots(figsize=(5.6, 2.4), dpi=200)
-    _path(axis, history, prices, price_label)
-    axis.get_legend().set_loc("lower left")
-    axis.set_ylabel("")
-    for one in figure.axes:
-        one.tick_params(labelsize=7)
-        one.yaxis.label.set_size(7)
-    _few_dates(axis)
-    return _bytes(figure)
-
-
-def fronts_as_png(names: Sequence[str], strip: Sequence[tuple[str, Sequence[float]]]) -> bytes:
-    """A row a front and a column a day, coloured by the log-odds it adds; rows (day, log-odds)."""
-    import numpy as np
-
-    values = np.array([sizes for _, sizes in strip]).T
-    figure, axis = _pyplot().subplots(figsize=(5.6, 0.3 + 0.2 * len(names)), dpi=200)
-    most = max(float(np.abs(values).max()), 0.01)
-    shown = axis.imshow(values, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
-    axis.set_yticks(range(len(names)), names, fontsize=6)
-    step = max(len(strip) // 5, 1)
-    days = range(0, len(strip), step)
-    axis.set_xticks(days, [strip[n][0][5:] for n in days], fontsize=6)
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
-    bar = figure.colorbar(shown, ax=axis, pad=0.02, fraction=0.05)
-    bar.ax.tick_params(labelsize=6, length=0)
-    bar.outline.set_visible(False)
-    return _bytes(figure)
-
-
-def _bytes(figure: Any) -> bytes:
-    """A small figure as PNG, the same bytes for the same figure; closes it."""
-    import io
-
-    figure.tight_layout(pad=0.3)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    _pyplot().close(figure)
-    return picture.getvalue()
-
-
-def _few_dates(axis: Any) -> None:
-    """Dates below a small chart, few enough to be read."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(minticks=3, maxticks=6)
-    axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-
-
-def events_as_png(series: Sequence[tuple[str, int, float | None]]) -> bytes:
-    """Events a day as bars, and what was to be expected as a line; rows of (day, events, m0)."""
-    figure, axis = _pyplot().subplots(figsize=(5.6, 1.7), dpi=200)
-    days = [datetime.fromisoformat(day) for day, _, _ in series]
-    axis.bar(days, [count for _, count, _ in series], width=0.9, color=INK, label="new events")
-    usual = [float("nan") if one is None else one for _, _, one in series]
-    axis.plot(days, usual, color=PRICE, linewidth=1.2, label="usual", drawstyle="steps-mid")
-    axis.set_ylim(bottom=0)
-    axis.yaxis.get_major_locator().set_params(integer=True)
-    axis.tick_params(labelsize=7)
-    axis.legend(fontsize=7, frameon=False, loc="upper left")
-    axis.spines[["top", "right"]].set_visible(False)
-    _few_dates(axis)
-    return _bytes(figure)

@@ -15,6 +15,8 @@ import numpy as np
 from agent import report
 from agent.alerts import Case, Evidence
 from agent.errors import EmbedderError
+from agent.excerpts import beginning
+from agent.injection import sift
 from agent.signals import Direction, Signal
 from agent.spikes import State
 from agent.streams import Stream
@@ -61,6 +63,12 @@ class Records:
     def score_now(self) -> float | None:
         """The newest score."""
         return self.history[-1][1] if self.history else None
+
+    def beginning_of(self, item_id: str) -> str:
+        """The first sentence of an item's summary or text, where it says more than the title."""
+        with self.workspace.database.reading() as connection:
+            item = items.by_id(connection, item_id)
+        return beginning(sift(item.summary or item.text).text, item.title) if item else ""
 
     def name_of(self, category: str) -> str:
         """A category's name, or the thesis' title for the whole."""
@@ -311,6 +319,7 @@ def evidence_of(records: Records, row: Answer) -> Evidence:
         claim=row["claim"] or "",
         weight=row["weight"],
         happening=row["happening"],
+        excerpt=records.beginning_of(item_id),
     )
 
 

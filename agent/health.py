@@ -43,6 +43,11 @@ class Health:
         """Whether its share of the world is hidden from us."""
         return self.word in ("failing", "silent", "only copies")
 
+    @property
+    def looked_at(self) -> bool:
+        """Whether it ever was."""
+        return self.word != "never looked at"
+
 
 def assess(state: Any | None, arrivals: Sequence[Arrival], now: datetime) -> Health:
     """The health at `now` of a source with this stored state; `arrivals` oldest first."""

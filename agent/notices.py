@@ -175,7 +175,9 @@ def _source(one: Evidence) -> dict[str, Any]:
         "title": plain(one.title),
         "publisher": plain(one.publisher, 60),
         "others": f"and {others} more" if others > 0 else "",
-        "sentence": plain(one.happening, 2 * LONGEST),
+        "sentence": plain(one.happening or one.excerpt, 2 * LONGEST),
+        "front": "",
+        "points": "",
         "published": one.published,
         "url": one.url,
         "link": one.link,
@@ -269,6 +271,6 @@ class Template:
 
 
 def _chart(series: Sequence[tuple[str, int, float | None]]) -> bytes:
-    from agent import charts
+    from agent import small_charts
 
-    return charts.events_as_png(series)
+    return small_charts.events(series)

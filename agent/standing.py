@@ -39,7 +39,7 @@ class Sight:
     """What could not be seen: a share of the sources, and items that a language model was meant to
     judge of late: those that wait for it, those that there was no money for, and all of them.
 
-    `unseen` names the blind ones of so many `sources`.
+    `unseen` names the blind ones of so many `sources` that were ever looked at.
     """
 
     blind: float = 0.0
@@ -235,7 +235,8 @@ def look(connection: Any, config: Config, now: datetime) -> Sight:
     counts = (0, 0, 0)
     if llm.is_wanted(config):
         counts = verdicts.unasked(connection, now - RECENT, now, Gate.UNPAID, ASKED)
-    return Sight(blind, *counts, len(found), unseen)
+    looked_at = sum(one.looked_at for one, _ in found.values())
+    return Sight(blind, *counts, looked_at, unseen)
 
 
 def source_health(

@@ -1,11 +1,11 @@
 """`make bench`: every benchmark in turn, some lines each.
 
-python -m benchmarks [replay|grouping|feeds|start|judge|score|spikes|worth ...]
+python -m benchmarks [replay|grouping|feeds|start|judge|score|spikes|worth|digest ...]
 """
 
 import sys
 
-from benchmarks import feeds, grouping, judge, replay, score, spikes, start, worth
+from benchmarks import digest, feeds, grouping, judge, replay, score, spikes, start, worth
 
 ALL = {
     "replay": replay.run,
@@ -16,6 +16,7 @@ ALL = {
     "score": score.run,
     "spikes": spikes.run,
     "worth": worth.run,
+    "digest": digest.run,
 }
 
 if __name__ == "__main__":

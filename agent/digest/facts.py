@@ -71,13 +71,19 @@ class Alerted:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much was looked at, what was not seen, and what it cost, dollars."""
+    """How much was looked at, what was not seen, and what it cost, dollars.
+
+    `sources` counts those that were ever looked at, `share` is the blind part of all there are;
+    `waiting` and `unpaid` are of `candidates` that a language model was meant to judge.
+    """
 
     items: int
     sources: int
     blind: tuple[str, ...]
+    share: float
     waiting: int
     unpaid: int
+    candidates: int
     calls: int
     spent: float
 
@@ -95,7 +101,8 @@ class Facts:
     """All that a digest of `first_day` to `day` says; instants are ISO 8601, scores 0 to 100.
 
     `before` is None in the first one. `path` is (day, score, low, high) of the days before, `strip`
-    (day, log-odds of each of `fronts`) of the last of them.
+    (day, log-odds of each of `fronts`) of the last of them. `moved` is what each of the events
+    that are shown changed, under its id and the name of its front.
     """
 
     thesis: str
@@ -108,6 +115,7 @@ class Facts:
     high: float
     before: float | None
     status: str
+    calibrated: bool
     events: int
     publishers: int
     causes: tuple[Share, ...]
@@ -115,6 +123,7 @@ class Facts:
     fronts: tuple[Front, ...]
     supporting: tuple[Evidence, ...]
     against: tuple[Evidence, ...]
+    moved: tuple[Share, ...]
     more_supporting: int
     more_against: int
     reading: tuple[Evidence, ...]

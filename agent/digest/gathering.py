@@ -72,6 +72,7 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
         high=now.score.high,
         before=before.score.score if before else None,
         status=now.status,
+        calibrated=now.confusion is not None,
         events=now.score.events,
         publishers=now.score.publishers,
         causes=_causes(answer, before, now),
@@ -79,6 +80,7 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
         fronts=_fronts(answer, before, now),
         supporting=_sources(records, supporting),
         against=_sources(records, against),
+        moved=_moved(answer, before, now, (*supporting[:TOP], *against[:TOP])),
         more_supporting=max(len(supporting) - TOP, 0),
         more_against=max(len(against) - TOP, 0),
         reading=_reading(records, new),
@@ -141,6 +143,20 @@ def _pillars(answer: Answer, before: Standing | None, now: Standing) -> tuple[Fr
     found = standing.pillars(now)
     return tuple(
         Front(one.id, one.name, one.id, found[one.id], points[one.id]) for one in now.thesis.pillars
+    )
+
+
+def _moved(
+    answer: Answer, before: Standing | None, now: Standing, told: Sequence[Mapping[str, Any]]
+) -> tuple[Share, ...]:
+    """What each event that is told changed the score by, with all its rows."""
+    change: defaultdict[str, float] = defaultdict(float)
+    for row in answer["rows"]:
+        change[row["event_id"]] += row["contribution"]
+    points = _points(change, answer, before, now)
+    names = {one.id: one.name for one in now.thesis.categories}
+    return tuple(
+        Share(row["event_id"], names[row["category"]], points[row["event_id"]]) for row in told
     )
 
 
@@ -234,8 +250,10 @@ def _coverage(workspace: Workspace, now: Standing, since: datetime, until: datet
         items=seen,
         sources=sight.sources,
         blind=sight.unseen,
+        share=sight.blind,
         waiting=sight.waiting,
         unpaid=sight.unpaid,
+        candidates=sight.candidates,
         calls=paid.calls,
         spent=paid.cost,
     )

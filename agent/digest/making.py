@@ -103,12 +103,12 @@ def _closes(workspace: Workspace, facts: Facts) -> tuple[list[prices.Close], str
 
 def _picture(name: str, facts: Facts, closes: list[prices.Close], workspace: Workspace) -> str:
     """One of the page's pictures as PNG in base64."""
-    from agent import charts
+    from agent import small_charts
 
     if name == page.SCORE_CHART:
         points = [(datetime.combine(day, time(), tzinfo=UTC), close) for day, close in closes]
-        data = charts.path_as_png(facts.path, points, workspace.config.prices.label)
+        data = small_charts.path(facts.path, points, workspace.config.prices.label)
     else:
         names = [one.name for one in facts.fronts]
-        data = charts.fronts_as_png(names, facts.strip)
+        data = small_charts.fronts(names, facts.strip)
     return base64.b64encode(data).decode()

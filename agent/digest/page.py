@@ -67,8 +67,8 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
         "high": _number(facts.high),
         "lead": _lead(facts, words),
         "sides": [
-            _side(facts.supporting, facts.more_supporting, "supporting", words),
-            _side(facts.against, facts.more_against, "against", words),
+            _side(facts, facts.supporting, facts.more_supporting, "supporting", words),
+            _side(facts, facts.against, facts.more_against, "against", words),
         ],
         "pillars": [_pillar(one, facts.fronts) for one in facts.pillars],
         "compares": facts.before is not None,
@@ -92,7 +92,7 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
             f"{words.get(cause, plain(cause))}: {count}" for cause, count in facts.restated
         ],
         "coverage": _coverage(facts, words),
-        "status": plain(facts.status),
+        "status": _status(facts, words),
         "charts": charts,
         "command": _command(facts),
     }
@@ -149,35 +149,41 @@ def _cited(sentence: Sentence, facts: Facts) -> str:
 
 
 def _why(facts: Facts, words: Words) -> str:
-    causes = ", ".join(_share(one, words) for one in facts.causes[:NAMED] if _is_shown(one.points))
+    causes = words["comma"].join(
+        _share(one, words) for one in facts.causes[:NAMED] if _is_shown(one.points)
+    )
     moved = sorted(facts.fronts, key=lambda one: -abs(one.points))[:NAMED]
-    fronts = ", ".join(
+    fronts = words["comma"].join(
         f"{plain(one.name)} {_signed(one.points)}" for one in moved if _is_shown(one.points)
     )
     said = [words["why"].format(causes=causes)] if causes else []
     said += [words["mostly"].format(fronts=fronts)] if fronts else []
-    return " ".join(said)
+    return words["space"].join(said)
 
 
 def _share(one: Share, words: Words) -> str:
     return f"{words.get(one.id, one.name)} {_signed(one.points)}"
 
 
-def _is_shown(points: float) -> bool:
-    return _signed(points) != "0.0"
+def _is_shown(points: float, decimals: int = 1) -> bool:
+    return _signed(points, decimals) != f"{0:.{decimals}f}"
 
 
-def _side(evidence: Sequence[Evidence], more: int, side: str, words: Words) -> dict[str, Any]:
+def _side(
+    facts: Facts, evidence: Sequence[Evidence], more: int, side: str, words: Words
+) -> dict[str, Any]:
+    moved = {one.id: one for one in facts.moved}
     return {
         "id": side,
         "title": words[side],
         "nothing": words[f"nothing_{side}"],
-        "sources": [_source(one, words) for one in evidence],
+        "sources": [_source(one, words, moved.get(one.event_id)) for one in evidence],
         "more": words["more"].format(count=more) if more else "",
     }
 
 
-def _source(one: Evidence, words: Words) -> dict[str, str]:
+def _source(one: Evidence, words: Words, moved: Share | None = None) -> dict[str, str]:
+    """A source with its front and the points it moved the score by."""
     others = len(one.owners) - 1
     return {
         "title": plain(one.title),
@@ -187,8 +193,9 @@ def _source(one: Evidence, words: Words) -> dict[str, str]:
         "url": one.url,
         "link": one.link,
         "quote": plain(one.quote, 2 * LONGEST),
-        "sentence": plain(one.happening, 2 * LONGEST),
-        "category": one.category,
+        "sentence": plain(one.happening or one.excerpt, 2 * LONGEST),
+        "front": plain(moved.name) if moved else "",
+        "points": _signed(moved.points, 2) if moved and _is_shown(moved.points, 2) else "",
     }
 
 
@@ -205,13 +212,28 @@ def _front(one: Front) -> dict[str, str]:
     }
 
 
+def _status(facts: Facts, words: Words) -> str:
+    """What to hold against the score, the gravest first."""
+    seen = facts.coverage
+    parts = [words["status_blind"].format(share=f"{seen.share:.0%}")] if seen.share else []
+    if seen.waiting:
+        parts.append(words["status_waiting"].format(count=seen.waiting))
+    if seen.unpaid:
+        parts.append(words["status_unpaid"].format(count=seen.unpaid, of=seen.candidates))
+    if not facts.events:
+        parts.append(words["status_empty"])
+    parts.append(words["status_calibrated" if facts.calibrated else "status_uncalibrated"])
+    return words["joined"].join(parts)
+
+
 def _coverage(facts: Facts, words: Words) -> list[str]:
     seen = facts.coverage
     lines = [words["items"].format(count=f"{seen.items:,}")]
     if seen.sources:
-        lines.append(
-            words["sources"].format(seen=seen.sources - len(seen.blind), count=seen.sources)
-        )
+        given = {"seen": seen.sources - len(seen.blind), "count": seen.sources}
+        lines.append(words["sources"].format(**given))
+    else:
+        lines.append(words["no_sources"])
     if seen.blind:
         lines.append(words["blind"].format(names=", ".join(map(plain, seen.blind))))
     if seen.waiting:
@@ -260,10 +282,15 @@ def _text(context: dict[str, Any], words: Words) -> str:
 
 def _source_lines(one: Mapping[str, str]) -> list[str]:
     who = " ".join(filter(None, (one["publisher"], one["others"])))
-    lines = [f"- {one['title']} ({', '.join(filter(None, (who, one['published'])))})"]
+    said = ", ".join(filter(None, (who, one["published"], _moved(one))))
+    lines = [f"- {one['title']} ({said})"]
     lines += [f"  {one['sentence']}"] if one["sentence"] else []
     lines += [f"  “{one['quote']}”"] if one["quote"] else []
     return [*lines, f"  {one['link']}"]
+
+
+def _moved(one: Mapping[str, str]) -> str:
+    return " ".join(filter(None, (one["front"], one["points"])))
 
 
 def _front_line(one: Mapping[str, str]) -> str:

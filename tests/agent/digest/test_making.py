@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent import regrouping, report, reviewing
+from agent.channels.email import compose
 from agent.digest import making
 from agent.errors import ThesiswatchError
 from agent.replay import replay
@@ -59,6 +60,78 @@ def test_every_number_of_the_page_is_the_ledgers(workspace: Workspace) -> None:
         assert shown is not None
         value = float(shown[0].replace("\u2212", "-"))
         assert value == pytest.approx(parts[one.id].log_odds, abs=0.005)
+
+
+NUMBER = re.compile(r"[+\u2212]?\d[\d,]*(?:\.\d+)?")
+
+
+def numbers(text: str) -> set[str]:
+    return set(NUMBER.findall(text))
+
+
+def shown(points: float, decimals: int = 1) -> str:
+    return f"{points:+.{decimals}f}".replace("-", "\u2212")
+
+
+def test_no_number_of_the_mail_is_from_anywhere_but_the_ledger(workspace: Workspace) -> None:
+    """Every figure that the mail shows, by place where it has one, found again from the rows."""
+    digest = made(workspace)
+    mail = message_from_bytes(
+        bytes(compose(digest.parcel, "x", "a@b.example", ("a@b.example",))), policy=policy.default
+    )
+    body = mail.get_body(("html",))
+    assert body is not None
+    text = Page(re.sub(r"<style>.*?</style>", "", body.get_content(), flags=re.DOTALL)).text
+    since = datetime(2025, 1, 23, 23, 59, 59, 999999, tzinfo=UTC)
+    until = since + timedelta(days=1)
+    answer = report.explain(workspace, since=since, as_of=until)
+    found = report.score(workspace, until)
+    rate = (answer["score"] - answer["score_then"]) / answer["change"]
+    by_event: dict[str, float] = {}
+    by_front: dict[str, float] = {}
+    for row in answer["rows"]:
+        for sums, key in ((by_event, "event_id"), (by_front, "category")):
+            sums[row[key]] = sums.get(row[key], 0.0) + rate * row["contribution"]
+    pillars: dict[str, float] = {}
+    for category, points in by_front.items():
+        pillar = workspace.thesis.pillar_of[category]
+        pillars[pillar] = pillars.get(pillar, 0.0) + points
+    expected = {f"{found[name]:.1f}" for name in ("score", "low", "high")}
+    expected |= {shown(answer["score"] - answer["score_then"])}
+    expected |= {shown(rate * size) for size in answer["causes"].values()}
+    expected |= {shown(points) for points in (*by_front.values(), *pillars.values())}
+    expected |= {shown(points, 2) for points in by_event.values()}
+    expected |= {shown(part["log_odds"], 2) for part in found["categories"].values()} | {"0.00"}
+    expected |= {shown(size, 2) for size in found["pillars"].values()}
+    expected |= {"3"}  # items of that day
+    expected |= {str(len(row["owners"]) - 1) for row in answer["rows"]}  # "and 2 more"
+    told = (*digest.facts.supporting, *digest.facts.against, *digest.facts.reading)
+    for one in told:
+        expected |= numbers(f"{one.title} {one.publisher} {one.published} {one.excerpt}")
+    expected |= numbers("2025-01-24 2025-01-24")  # the day, and the command below
+    assert numbers(text) <= expected, numbers(text) - expected
+    for one in (*digest.facts.supporting, *digest.facts.against):
+        place = text.index(one.title)
+        after = text[place + len(one.title) :][:200]
+        assert shown(by_event[one.event_id], 2) in after, one.title
+
+
+def test_event_shows_how_its_item_begins_where_no_judge_said_what_happened(
+    workspaces: Callable[..., Workspace],
+) -> None:
+    opened = workspaces("begins")
+    words = "The firm says 400 chips run at half the power. It sells none of them yet."
+    row = {**STORY[11], "summary": words}
+    replay(opened, fetched(STORY[0], row), "story")
+    (one,) = [one for one in made(opened).facts.supporting if one.item_id == "d3"]
+    assert one.excerpt == "The firm says 400 chips run at half the power."
+    assert one.excerpt in made(opened).parcel.text
+
+
+def test_replay_does_not_pretend_that_sources_were_looked_at(workspace: Workspace) -> None:
+    digest = made(workspace)
+    assert digest.facts.coverage.sources == 0
+    assert "No source was looked at" in digest.parcel.text
 
 
 def test_causes_and_fronts_add_up_to_the_change(workspace: Workspace) -> None:

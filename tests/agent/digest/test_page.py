@@ -102,6 +102,26 @@ def test_languages_have_the_same_words_and_places() -> None:
             )
 
 
+@pytest.mark.parametrize("language", page.languages())
+def test_what_to_hold_against_the_score_is_said_in_the_readers_words(language: str) -> None:
+    words = page._phrases()[language]
+    seen = replace(FULL.coverage, share=0.2, waiting=2, unpaid=1, candidates=7)
+    text = page.write(replace(FULL, coverage=seen, status="raw words"), language).text
+    assert "raw words" not in text
+    for key in ("status_blind", "status_waiting", "status_unpaid", "status_uncalibrated"):
+        assert words[key].format(share="20%", count=2 if "wait" in key else 1, of=7) in text
+    calm = page.write(replace(FULL, calibrated=True, coverage=EMPTY.coverage), language).text
+    assert words["status_calibrated"] in calm
+    assert words["status_uncalibrated"] not in calm
+
+
+def test_each_event_says_what_it_moved_and_where() -> None:
+    moved = replace(FULL.supporting[0], event_id="e1")
+    facts = replace(FULL, supporting=(moved,), moved=(Share("e1", "Training", 0.34),))
+    line = next(line for line in page.write(facts, "en").text.splitlines() if "2025-01-27," in line)
+    assert line.endswith("(VentureBeat and 1 more, 2025-01-27, Training +0.34)")
+
+
 def test_both_sides_are_always_told() -> None:
     made = page.write(EMPTY, "en")
     assert "Nothing for it today." in made.text
