@@ -22,6 +22,7 @@ from agent.options import (
     Limit,
     Lines,
     Since,
+    a_day,
     end_of,
     now,
     start_of,
@@ -544,20 +545,15 @@ def digest(
     """Is the thesis stronger or weaker than the day before, and why: as a mail would say it."""
     from dataclasses import asdict
 
-    from agent import delivery
     from agent.digest import files, making, sending
     from agent.digest.schedule import Kind
     from agent.workspace import reading, writing
 
-    delivered = None
     with (writing if send else reading)(config) as workspace:
-        chosen = end_of(day)
-        at = chosen.date() if chosen else making.yesterday(workspace, now())
+        at = a_day(day) if day else making.yesterday(workspace, now())
         kind = Kind.WEEKLY if weekly else Kind.DAILY
         made = making.make(workspace, at, now(), kind, ask=send)
-        if send:
-            sending.send(workspace, made, now())
-            delivered = delivery.deliver(workspace, now())
+        told = sending.send_now(workspace, made, now()) if send else None
     if made.note:
         print(f"thesis: {made.note}", file=sys.stderr)
     if out is not None:
@@ -567,13 +563,12 @@ def digest(
         files.open_page(made)
     if as_json:
         _print_json(asdict(made.facts))
-    elif delivered is not None:
-        _tell([], delivered)
-        print(f"{made.parcel.subject}: {delivered.sent} sent, {delivered.waiting} waiting")
-        if delivered.failures:
-            raise typer.Exit(1)
-    elif out is None and not preview:
+    elif told is None and out is None and not preview:
         print(f"{made.parcel.subject}\n\n{made.parcel.text}")
+    if told is not None:
+        print("\n".join([made.parcel.subject, *told.lines]), file=sys.stderr)
+        if not told.is_sent:
+            raise typer.Exit(1)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any
 from agent import channels, notices
 from agent.channels import Channel
 from agent.config import Config
-from agent.errors import ChannelError
+from agent.errors import ChannelError, ThesiswatchError
 from agent.notices import Parcel
 from agent.thesis import Thesis
 from agent.workspace import Workspace
@@ -32,7 +32,7 @@ class Delivered:
     """What came of the messages that were due, and how many are left."""
 
     sent: int = 0
-    failures: tuple[ChannelError, ...] = ()
+    failures: tuple[ThesiswatchError, ...] = ()
     waiting: int = 0
     dead: int = 0
 
@@ -86,13 +86,16 @@ def _attempt(database: Database, config: Config, row: Any, now: datetime) -> Cha
         return _fail(database, row, now, error, begun=False)
     with database.writing() as connection:
         messages.begin(connection, row.id)
+    refused: ChannelError | None = None
     try:
         channel.send(_parcel(row), row.id)
     except ChannelError as error:
-        return _fail(database, row, now, error, begun=True)
+        if not error.taken:
+            return _fail(database, row, now, error, begun=True)
+        refused = error
     with database.writing() as connection:
         messages.sent(connection, row.id, now)
-    return None
+    return refused
 
 
 def _fail(

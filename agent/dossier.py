@@ -17,16 +17,18 @@ from agent.alerts import Case, Evidence
 from agent.errors import EmbedderError
 from agent.excerpts import beginning
 from agent.injection import sift
+from agent.kpi_report import spelled
 from agent.signals import Direction, Signal
 from agent.spikes import State
 from agent.streams import Stream
 from agent.workspace import Workspace
-from store import events, items, ledger
+from store import events, items, ledger, regroupings
 
 MOST = 8
 """Events that an alert shows; the rest are in its figures."""
 MOST_AGAINST = 3
 MOST_CLAIMS = 3
+LONGEST_URL = 2000
 BESIDE = timedelta(days=30)
 """How far back the other side is asked."""
 SHOWN = 60
@@ -69,6 +71,16 @@ class Records:
         with self.workspace.database.reading() as connection:
             item = items.by_id(connection, item_id)
         return beginning(sift(item.summary or item.text).text, item.title) if item else ""
+
+    def members(self, event_id: str) -> list[Any]:
+        """The reports that were in an event by now, in the order they were seen."""
+        with self.workspace.database.reading() as connection:
+            then = regroupings.events_then(connection, self.now)
+            present = items.of_event(connection, event_id)
+            came = [number for number, event in then.items() if event == event_id]
+            found = [one for one in present if one.number not in then]
+            found += items.by_numbers(connection, came)
+        return sorted(found, key=lambda one: (one.first_seen_at, one.id))
 
     def name_of(self, category: str) -> str:
         """A category's name, or the thesis' title for the whole."""
@@ -142,7 +154,7 @@ def of_falsifier(records: Records, signal: Signal, found: Answer) -> Case:
     published = str(found["filed"] or found["on"])
     evidence = Evidence(
         item_id=found["accession"] or found["id"],
-        title=f"{found['kpi']} of the period to {found['period_end']}: {found['value']:,.10g}",
+        title=f"{found['kpi']} of the period to {found['period_end']}: {spelled(found['value'])}",
         publisher="SEC filing",
         url=found["url"] or "",
         published=published,
@@ -187,12 +199,14 @@ def of_spending(records: Records, signal: Signal, newest: Iterable[Any]) -> Case
 
 
 def web(url: str | None) -> str:
-    """`url` if a browser may open it, else ""."""
+    """`url` if a browser may open it and it hides nothing, else ""."""
+    if not url or len(url) > LONGEST_URL or any(not one.isprintable() or one == " " for one in url):
+        return ""
     try:
-        parts = urlsplit(url or "")
+        parts = urlsplit(url)
     except ValueError:
         return ""
-    return url or "" if parts.scheme in ("http", "https") and parts.hostname else ""
+    return url if parts.scheme in ("http", "https") and parts.hostname else ""
 
 
 def _group(records: Records, group: str) -> str:
@@ -298,9 +312,7 @@ def evidence_of(records: Records, row: Answer) -> Evidence:
     """A ledger row as the source it leads to; another report's page where its own has none."""
     url, publisher, title, item_id = row["url"], row["publisher"], row["title"], row["item_id"]
     if not web(url):  # another report of the event may have a page
-        with records.workspace.database.reading() as connection:
-            members = items.of_event(connection, row["event_id"])
-        for member in members:
+        for member in records.members(row["event_id"]):
             if web(member.url) and member.first_seen_at <= records.now and not row["quote"]:
                 url, publisher = member.url, member.publisher
                 title, item_id = member.title, member.id

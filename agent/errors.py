@@ -8,7 +8,7 @@
     +-- EmbedderError         texts cannot be turned into vectors
     |   +-- TextRefused       one of these texts is the reason; the others may be fine
     +-- JudgeError            the judge cannot be made ready
-    +-- ChannelError          a message could not be sent (.sure)
+    +-- ChannelError          a message could not be sent (.sure, .taken)
     +-- StoreError            the data folder cannot be read or written
         +-- StoreBusy         somebody else is writing to it
         +-- IndexMismatch     the vector index was made by another embedder
@@ -85,12 +85,18 @@ class JudgeError(ThesiswatchError):
 
 
 class ChannelError(ThesiswatchError):
-    """A message was not taken; `sure` that it did not arrive. Holds no secret."""
+    """A message was not taken; `sure` that it did not arrive. Holds no secret.
 
-    def __init__(self, channel: str, message: str, way_out: str = "", *, sure: bool) -> None:
+    `taken` when it was, but not for everybody: sending it again would give others a second copy.
+    """
+
+    def __init__(
+        self, channel: str, message: str, way_out: str = "", *, sure: bool, taken: bool = False
+    ) -> None:
         super().__init__(f"channel {channel!r}: {message}", way_out)
         self.channel = channel
         self.sure = sure
+        self.taken = taken
 
 
 class StoreError(ThesiswatchError):

@@ -1,6 +1,6 @@
 """What commands have in common: options, the clock, and how a day is spelled."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +32,14 @@ def start_of(text: str | None) -> datetime | None:
 def end_of(text: str | None) -> datetime | None:
     """A day's last instant, or the instant itself."""
     return _instant(text, time.max)
+
+
+def a_day(text: str) -> date:
+    """A day, where the user lives."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day such as 2025-01-27") from error
 
 
 def _instant(text: str | None, of_day: time) -> datetime | None:

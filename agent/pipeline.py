@@ -20,7 +20,7 @@ transaction, so a pass that dies is finished by the next one and ends in the sam
 import gc
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from types import TracebackType
@@ -35,7 +35,7 @@ from agent.days import end_of, start_of
 from agent.delivery import Delivered
 from agent.digest import sending
 from agent.embed import Vectors
-from agent.errors import SourceError, TextRefused
+from agent.errors import SourceError, TextRefused, ThesiswatchError
 from agent.grouping import Grouper
 from agent.indexing import Indexer
 from agent.intake import Intake, text_of
@@ -91,10 +91,18 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
 
 
 def tell(workspace: Workspace, now: datetime) -> tuple[list[Told], Delivered]:
-    """Bring the alerts up to `now`, and send them and the digest that is due."""
+    """Bring the alerts up to `now`, and send them and the digest that is due.
+
+    A digest that cannot be made is a failure like that of a channel: the alerts go out.
+    """
     told = alerting.update(workspace, now)
-    sending.send_due(workspace, now)
-    return told, delivery.deliver(workspace, now)
+    try:
+        sending.send_due(workspace, now)
+        failures: tuple[ThesiswatchError, ...] = ()
+    except ThesiswatchError as error:
+        failures = (error,)
+    delivered = delivery.deliver(workspace, now)
+    return told, replace(delivered, failures=(*failures, *delivered.failures))
 
 
 class Pass:

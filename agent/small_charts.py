@@ -4,14 +4,20 @@ They have no ground of their own and inks that show on both, because a mail's re
 ground. The same figures give the same bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from agent.charts import Point, loaded
 
 INK, BAND, PRICE, PALE, LINE = "#2f7ed8", "#2f7ed8", "#c8742a", "#7d8896", "#8b95a34d"
+ENGLISH = {"score": "score", "band": "10-90%"}
+CHINESE = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei",
+    "WenQuanYi Micro Hei", "SimHei", "Arial Unicode MS",
+)  # fmt: skip
 WIDTH = 4.6
 """Inches for the 552 pixels of a mail: 8 points are 13 pixels there, and 8 on a phone."""
 STYLE = {
@@ -34,13 +40,19 @@ def path(
     rows: Sequence[tuple[str, float, float, float]],
     prices: Sequence[Point] = (),
     price_label: str = "",
+    legend: Mapping[str, str] = ENGLISH,
 ) -> bytes:
-    """The score with its band, and prices on a second axis; rows are (day, score, low, high)."""
+    """The score with its band, and prices on a second axis; rows are (day, score, low, high).
+
+    `legend` names "score" and "band"; in English where no font on this machine can write it.
+    """
     with _axis(2.3) as (figure, axis):
         days = [datetime.fromisoformat(day) for day, *_ in rows]
         scores, lows, highs = ([row[n] for row in rows] for n in (1, 2, 3))
-        axis.fill_between(days, lows, highs, color=BAND, alpha=0.22, linewidth=0, label="10-90%")
-        axis.plot(days, scores, color=INK, linewidth=2.0, label="score")
+        words = legend if _can_write("".join(legend.values())) else ENGLISH
+        style = {"color": BAND, "alpha": 0.22, "linewidth": 0}
+        axis.fill_between(days, lows, highs, label=words["band"], **style)
+        axis.plot(days, scores, color=INK, linewidth=2.0, label=words["score"])
         axis.grid(axis="y")
         handles, labels = axis.get_legend_handles_labels()
         if prices:
@@ -99,12 +111,25 @@ def events(series: Sequence[tuple[str, int, float | None]]) -> bytes:
 def _axis(height: float) -> Iterator[tuple[Any, Any]]:
     """An empty figure of so many inches; closed at the end, drawn or not."""
     pyplot = loaded()
-    with pyplot.rc_context(STYLE):
+    with pyplot.rc_context({**STYLE, "font.family": ["DejaVu Sans", *_chinese()]}):
         figure, axis = pyplot.subplots(figsize=(WIDTH, height), dpi=240, layout="constrained")
         try:
             yield figure, axis
         finally:
             pyplot.close(figure)
+
+
+def _can_write(text: str) -> bool:
+    return text.isascii() or bool(_chinese())
+
+
+@cache
+def _chinese() -> list[str]:
+    """Fonts on this machine that can write Chinese."""
+    from matplotlib.font_manager import fontManager
+
+    there = {font.name for font in fontManager.ttflist}
+    return [name for name in CHINESE if name in there][:1]
 
 
 def _legend(axis: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:

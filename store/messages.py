@@ -60,6 +60,18 @@ def revive(connection: Connection, now: datetime) -> int:
     ).rowcount
 
 
+def revive_one(connection: Connection, id_: str, now: datetime) -> None:
+    """Let a message be tried again if it was given up."""
+    values = {"state": WAITING, "made_at": now, "due_at": now, "unsure": 0}
+    query = update(_MESSAGE).where(_MESSAGE.c.id == id_, _MESSAGE.c.state == DEAD)
+    connection.execute(query.values(values))
+
+
+def by_id(connection: Connection, id_: str) -> Any | None:
+    """One message."""
+    return connection.execute(select(_MESSAGE).where(_MESSAGE.c.id == id_)).first()
+
+
 def by_state(connection: Connection, state: str) -> list[Any]:
     """Messages in a state, the oldest first."""
     query = select(_MESSAGE).where(_MESSAGE.c.state == state)

@@ -21,7 +21,7 @@ class Utc(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
         """Aware in, naive UTC text out, as SQLAlchemy writes it."""
-        return _to_text
+        return to_text
 
     def result_processor(
         self, dialect: Dialect, coltype: object
@@ -30,7 +30,8 @@ class Utc(TypeDecorator[datetime]):
         return _from_text
 
 
-def _to_text(value: datetime | None) -> str | None:
+def to_text(value: datetime | None) -> str | None:
+    """An aware instant as it is stored."""
     if value is None:
         return None
     if value.tzinfo is None:
@@ -443,7 +444,10 @@ class Message(SQLModel, table=True):
 
 
 class Digest(SQLModel, table=True):
-    """A digest as it was sent; `day` is the last one it covers, `facts` all it says as values."""
+    """A digest as it was sent; `day` is the last one it covers, `facts` all it says as values.
+
+    `images` are PNGs in base64 by name.
+    """
 
     __tablename__ = "digest"
     __table_args__ = (UniqueConstraint("thesis_id", "kind", "day"),)
@@ -458,6 +462,7 @@ class Digest(SQLModel, table=True):
     text: str
     html: str
     facts: dict[str, Any] = Field(sa_type=JSON)
+    images: dict[str, str] = Field(sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
     made_at: datetime = Field(sa_type=Utc)
 
 

@@ -21,6 +21,7 @@ class MailServer:
     """Takes mail; `taken` are the messages, parsed. `stop` and `start` make an outage.
 
     `refuse(text)`   every message is answered with this line, such as "451 later"
+    `shun(address)`  this recipient is refused, others are not
     `then(act)`      `act` runs when a message has been taken, before the answer
     """
 
@@ -33,6 +34,7 @@ class MailServer:
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert("127.0.0.1").configure_cert(self._context)
         self._answer = ""
+        self._shunned: set[str] = set()
         self._act: Callable[[], None] = lambda: None
         self._controller: Controller | None = None
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -68,6 +70,17 @@ class MailServer:
 
     def refuse(self, line: str) -> None:
         self._answer = line
+
+    def shun(self, address: str) -> None:
+        self._shunned.add(address)
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self._shunned:
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     def then(self, act: Callable[[], None]) -> None:
         self._act = act

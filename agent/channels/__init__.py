@@ -11,7 +11,7 @@ class Channel(Protocol):
     """Sends messages.
 
     Coming back means that the other side took it. Raises ChannelError, `sure` when it certainly
-    did not arrive; never says a secret. Whoever calls tries again.
+    did not arrive, `taken` when only some got it; never says a secret. Whoever calls tries again.
     """
 
     def send(self, parcel: Parcel, message_id: str) -> None:

@@ -1,6 +1,7 @@
 """Email over SMTP: encrypted, with a password from the environment, and the same id each time."""
 
 import base64
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -56,8 +57,9 @@ class Email:
             raise ChannelError(
                 self._chosen.name,
                 f"the server took it, but not for {names}",
-                "Correct the addresses in `to`",
+                "It is not sent again; correct the addresses in `to`",
                 sure=False,
+                taken=True,
             )
 
     @contextmanager
@@ -114,13 +116,29 @@ def compose(parcel: Parcel, message_id: str, sender: str, to: tuple[str, ...]) -
     for name, value in parcel.headers.items():
         message[name] = value
     message.set_content(parcel.text)
-    message.add_alternative(parcel.html, subtype="html")
+    cids = {name: f"{name}.{message_id}@{_domain(sender)}" for name in parcel.images}
+    html = parcel.html
+    for name, cid in cids.items():
+        html = with_picture(html, name, f"cid:{cid}")
+    message.add_alternative(html, subtype="html")
     page = message.get_body(("html",))
     assert page is not None, "it was just put in"
     for name, image in parcel.images.items():
         data = base64.b64decode(image)
-        page.add_related(data, "image", "png", cid=f"<{name}>", filename=f"{name}.png")
+        page.add_related(
+            data,
+            "image",
+            "png",
+            cid=f"<{cids[name]}>",
+            filename=f"{name}.png",
+            disposition="inline",
+        )
     return message
+
+
+def with_picture(html: str, name: str, address: str) -> str:
+    """A page with its picture called `name` at another address; text that says the same stays."""
+    return re.sub(rf'(<img\b[^>]*?\ssrc=")cid:{re.escape(name)}"', rf'\g<1>{address}"', html)
 
 
 def _address(text: str) -> Address:

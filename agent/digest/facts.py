@@ -13,6 +13,9 @@ from agent.alerts import Evidence
 
 LEAST_MOVE = 1e-9
 """Log-odds below which the score did not move: what its causes did is told by the slope there."""
+FADING = "decay"
+FADED = 0.5
+"""Points that evidence growing old may take away on a quiet day."""
 SHOWN = 0.05
 """Points below which a change is none: it would be printed as 0.0."""
 
@@ -73,11 +76,13 @@ class Alerted:
 class Coverage:
     """How much was looked at, what was not seen, and what it cost, dollars.
 
-    `sources` counts those that were ever looked at, `share` is the blind part of all there are;
-    `waiting` and `unpaid` are of `candidates` that a language model was meant to judge.
+    `looked` when a pass ran at all; `sources` counts those that were ever looked at, `share` is the
+    blind part of all there are; `waiting` and `unpaid` are of `candidates` that a language model
+    was meant to judge.
     """
 
     items: int
+    looked: bool
     sources: int
     blind: tuple[str, ...]
     share: float
@@ -101,8 +106,8 @@ class Facts:
     """All that a digest of `first_day` to `day` says; instants are ISO 8601, scores 0 to 100.
 
     `before` is None in the first one. `path` is (day, score, low, high) of the days before, `strip`
-    (day, log-odds of each of `fronts`) of the last of them. `moved` is what each of the events
-    that are shown changed, under its id and the name of its front.
+    (day, log-odds of each of `fronts`) of the last of them. `moved` is what each of the rows
+    that are shown changed, under its `place_of` and the name of its front.
     """
 
     thesis: str
@@ -150,9 +155,13 @@ class Facts:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing happened that anybody must read."""
+        """Whether nothing happened, nothing was restated, and nothing hid that it did."""
         said = (self.supporting, self.against, self.figures, self.falsifiers, self.alerts)
-        return not any(said) and self.direction == "unchanged"
+        seen = self.coverage
+        hidden = (seen.blind, seen.waiting, seen.unpaid, not seen.looked)
+        faded = all(one.id == FADING for one in self.causes) and abs(self.change) < FADED
+        still = self.direction == "unchanged" or faded
+        return not any((*said, self.restated, *hidden)) and still
 
 
 def in_points(
@@ -165,6 +174,11 @@ def in_points(
     slope = after * (1 - after / 100)  # of 100 sigma(x)
     rate = (after - before) / log_odds if abs(log_odds) > LEAST_MOVE else slope
     return {name: part * rate for name, part in parts.items()}
+
+
+def place_of(row: Mapping[str, Any]) -> str:
+    """What tells a ledger row from others: its event and its front."""
+    return f"{row['event_id']} {row['category']}"
 
 
 def happenings(rows: Sequence[Mapping[str, Any]], stance: str) -> list[Mapping[str, Any]]:

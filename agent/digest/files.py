@@ -5,7 +5,7 @@ import tempfile
 import webbrowser
 from pathlib import Path
 
-from agent.channels.email import compose
+from agent.channels import email
 from agent.digest.making import Digest
 from agent.digest.schedule import Kind
 from agent.errors import ThesiswatchError
@@ -19,7 +19,7 @@ def write(digest: Digest, folder: Path) -> list[Path]:
     Raises ThesiswatchError when the folder cannot be written.
     """
     name, parcel = _name(digest), digest.parcel
-    mail = compose(parcel, name, NOBODY, (NOBODY,))
+    mail = email.compose(parcel, name, NOBODY, (NOBODY,))
     files = {
         f"{name}.eml": bytes(mail),
         f"{name}.html": as_page(digest).encode(),
@@ -45,7 +45,7 @@ def as_page(digest: Digest) -> str:
     """The page with its pictures in it, for a browser."""
     html = digest.parcel.html
     for image, data in digest.parcel.images.items():
-        html = html.replace(f"cid:{image}", f"data:image/png;base64,{data}")
+        html = email.with_picture(html, image, f"data:image/png;base64,{data}")
     return html
 
 

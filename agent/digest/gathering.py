@@ -21,6 +21,7 @@ from agent.digest.facts import (
     Share,
     happenings,
     in_points,
+    place_of,
 )
 from agent.dossier import Records
 from agent.errors import ThesiswatchError
@@ -33,6 +34,7 @@ TOP = 5
 """Events of each side that are shown."""
 READING = 5
 PATH = timedelta(days=90)
+INSTANT = timedelta(microseconds=1)
 STRIP = 30
 """Days that the strip of fronts shows."""
 DOCUMENTS = ("paper", "filing")
@@ -59,7 +61,7 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
     answer = report.explain(workspace, since=None if is_first else since, as_of=until)
     kept = _kept(workspace, until)
     records, rows = Records(workspace, until), answer["rows"]
-    new = [row for row in rows if row["recorded"] > report.iso(since) and row["cause"] in NEWS]
+    new = [row for row in rows if _is_news(row, since)]
     supporting, against = (happenings(new, stance) for stance in ("supports", "weakens"))
     return Facts(
         thesis=workspace.thesis.title,
@@ -89,9 +91,24 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
         alerts=_alerts(workspace, since, until),
         restated=_restated(workspace, since, until),
         coverage=_coverage(workspace, now, since, until),
-        path=tuple((day, row.score, row.low, row.high) for day, row in kept.items()),
+        path=_path(kept, day, now),
         strip=_strip(now, dict(list(kept.items())[-STRIP:])),
     )
+
+
+def _is_news(row: Mapping[str, Any], since: datetime) -> bool:
+    """Whether a row came since, be it that it was restated the same day."""
+    came = row.get("new", True) or row["cause"] in NEWS
+    return bool(came) and datetime.fromisoformat(row["recorded"]) > since
+
+
+def _path(
+    kept: Mapping[str, Any], day: date, now: Standing
+) -> tuple[tuple[str, float, float, float], ...]:
+    """The scores of the days before, and this one's as it is told."""
+    before = [(of, row.score, row.low, row.high) for of, row in kept.items()]
+    last = (day.isoformat(), now.score.score, now.score.low, now.score.high)
+    return (*(one for one in before if one[0] != last[0]), last)
 
 
 def _first_day(workspace: Workspace, since: datetime) -> date:
@@ -139,8 +156,9 @@ def _fronts(answer: Answer, before: Standing | None, now: Standing) -> tuple[Fro
 def _pillars(answer: Answer, before: Standing | None, now: Standing) -> tuple[Front, ...]:
     points: defaultdict[str, float] = defaultdict(float)
     for category, size in _by_front(answer, before, now).items():
-        points[now.thesis.pillar_of[category]] += size
-    found = standing.pillars(now)
+        if category in now.thesis.pillar_of:
+            points[now.thesis.pillar_of[category]] += size
+    found = standing.pillars(now)  # of a front that the thesis no longer has only the cause is told
     return tuple(
         Front(one.id, one.name, one.id, found[one.id], points[one.id]) for one in now.thesis.pillars
     )
@@ -149,14 +167,13 @@ def _pillars(answer: Answer, before: Standing | None, now: Standing) -> tuple[Fr
 def _moved(
     answer: Answer, before: Standing | None, now: Standing, told: Sequence[Mapping[str, Any]]
 ) -> tuple[Share, ...]:
-    """What each event that is told changed the score by, with all its rows."""
-    change: defaultdict[str, float] = defaultdict(float)
-    for row in answer["rows"]:
-        change[row["event_id"]] += row["contribution"]
+    """What the rows that are told changed the score by, each on its front."""
+    change = {place_of(row): row["contribution"] for row in answer["rows"]}
     points = _points(change, answer, before, now)
     names = {one.id: one.name for one in now.thesis.categories}
     return tuple(
-        Share(row["event_id"], names[row["category"]], points[row["event_id"]]) for row in told
+        Share(place, names.get(row["category"], row["category"]), points[place])
+        for place, row in ((place_of(row), row) for row in told)
     )
 
 
@@ -215,7 +232,9 @@ def _falsifiers(workspace: Workspace, since: datetime, until: datetime) -> tuple
         if one.kind != "kpi":
             continue
         old, new = (
-            falsifiers.rule(thesis, one, as_figures(known.get(one.kpi or "", [])), at.date())
+            falsifiers.rule(
+                thesis, one, as_figures(known.get(one.kpi or "", [])), _day(workspace, at)
+            )
             for known, at in ((then, since), (now, until))
         )
         if new.status is not old.status and then.get(one.kpi or ""):
@@ -223,6 +242,10 @@ def _falsifiers(workspace: Workspace, since: datetime, until: datetime) -> tuple
             url = _url(workspace, one.kpi, accession)
             found.append(Decided(one.id, one.text, new.status.value, new.reason, url))
     return tuple(found)
+
+
+def _day(workspace: Workspace, at: datetime) -> date:
+    return at.astimezone(workspace.config.alerts.zone).date()
 
 
 def _alerts(workspace: Workspace, since: datetime, until: datetime) -> tuple[Alerted, ...]:
@@ -244,11 +267,13 @@ def _restated(
 def _coverage(workspace: Workspace, now: Standing, since: datetime, until: datetime) -> Coverage:
     with workspace.database.reading() as connection:
         seen = items.seen_between(connection, since, until)
-        paid = calls.spending(connection, since, until)
+        paid = calls.spending(connection, since + INSTANT, until)
+        passes = ledger.snapshots(connection, workspace.thesis.id, since + INSTANT, until)
     sight = now.sight
     return Coverage(
         items=seen,
-        sources=sight.sources,
+        looked=bool(passes),
+        sources=sight.sources if passes else 0,
         blind=sight.unseen,
         share=sight.blind,
         waiting=sight.waiting,

@@ -1,12 +1,13 @@
 """Makes the digest of a day: its span, its facts, its page and its pictures."""
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from agent import prices
 from agent.digest import asking, page
-from agent.digest.facts import Facts, Sentence
+from agent.digest.facts import Facts
 from agent.digest.gathering import gather
 from agent.digest.schedule import Kind, covered
 from agent.errors import ConfigError, SourceError, ThesiswatchError
@@ -37,28 +38,39 @@ def make(
     kind: Kind = Kind.DAILY,
     *,
     ask: bool = False,
+    catching_up: bool = False,
 ) -> Digest:
     """The digest up to `day` in the user's zone, to its end or to `now` when that is earlier.
 
-    A language model is asked for its opening words only with `ask`. One that was sent is made again
-    over the same span, in the same language and with the same opening. Raises ThesiswatchError for
-    a day to come, and before the first score.
+    A language model is asked for its opening words only with `ask`; with `catching_up` days that no
+    digest covered are covered too. One that was sent is given as it was sent. Raises
+    ThesiswatchError for a day to come, and before the first score.
     """
     with workspace.database.reading() as connection:
         sent = digests.of_day(connection, workspace.thesis.id, kind, day)
-    since, until = (sent.since, sent.until) if sent else span(workspace, day, now, kind)
+    if sent is not None and (kept := _as_sent(sent)) is not None:
+        return kept
+    since, until = span(workspace, day, now, kind, catching_up=catching_up)
     facts = gather(workspace, day, since, until)
-    language = sent.language if sent else workspace.config.digest.language
-    if sent:
-        kept = tuple(Sentence(one["text"], tuple(one["events"])) for one in sent.facts["lead"])
-        facts = replace(facts, lead=kept)
-    else:
-        facts = asking.with_lead(workspace, facts, language, now if ask else None)
-    written = page.write(facts, language)
+    language = workspace.config.digest.language
+    facts = asking.with_lead(workspace, facts, language, now if ask else None)
     closes, note = _closes(workspace, facts)
-    images = {name: _picture(name, facts, closes, workspace) for name in written.charts}
+    written = page.write(facts, language, note)
+    images = {name: _picture(name, facts, closes, workspace, language) for name in written.charts}
     parcel = Parcel(written.subject, written.text, written.html, images, until)
     return Digest(kind, day.isoformat(), facts, parcel, note)
+
+
+def _as_sent(row: Any) -> Digest | None:
+    """A digest from its row; None for one of an earlier version, which did not keep all of it."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        facts = TypeAdapter(Facts).validate_python(row.facts)
+    except ValidationError:
+        return None
+    parcel = Parcel(row.subject, row.text, row.html, row.images, row.until)
+    return Digest(Kind(row.kind), row.day.isoformat(), facts, parcel)
 
 
 def yesterday(workspace: Workspace, now: datetime) -> date:
@@ -67,24 +79,36 @@ def yesterday(workspace: Workspace, now: datetime) -> date:
 
 
 def span(
-    workspace: Workspace, day: date, now: datetime, kind: Kind = Kind.DAILY
+    workspace: Workspace,
+    day: date,
+    now: datetime,
+    kind: Kind = Kind.DAILY,
+    *,
+    catching_up: bool = False,
 ) -> tuple[datetime, datetime]:
-    """From the end of the digest before to the end of `day`, where the user lives, or `now`.
+    """From the end of the day before to the end of `day`, where the user lives, or `now`.
 
-    What was missed is made good: it begins where the last one that was sent ended, if that was
-    longer ago than usual, but not more than a month.
+    With `catching_up` it begins where the last one that was sent ended, whatever was missed and
+    wherever the user lived then, but not more than a month ago.
     """
-    zone = workspace.config.alerts.zone
-    first = day - (covered(kind, day, workspace.config.digest.weekends) - 1) * ONE_DAY
+    try:
+        first = day - (covered(kind, day, workspace.config.digest.weekends) - 1) * ONE_DAY
+        start, end = end_of(workspace, first - ONE_DAY), end_of(workspace, day)
+    except OverflowError as error:
+        raise ThesiswatchError(f"no digest can be of {day}", "Give another --date") from error
     with workspace.database.reading() as connection:
         last = digests.newest_before(connection, workspace.thesis.id, kind, day)
-    if last is not None and last.day < first:
-        first = max(last.day + ONE_DAY, day - MOST_DAYS)
-    start = datetime.combine(first, time(), tzinfo=zone).astimezone(now.tzinfo)
-    end = datetime.combine(day + ONE_DAY, time(), tzinfo=zone).astimezone(now.tzinfo)
-    if start > now:
+    if catching_up and kind is Kind.DAILY and last is not None and last.until < end:
+        start = max(last.until, end - MOST_DAYS)
+    if start >= now:
         raise ThesiswatchError(f"{day} has not come yet", "Give an earlier --date")
-    return start - INSTANT, min(end - INSTANT, now)
+    return start, min(end, now)
+
+
+def end_of(workspace: Workspace, day: date) -> datetime:
+    """The last instant of a day where the user lives."""
+    zone = workspace.config.alerts.zone
+    return datetime.combine(day + ONE_DAY, time(), tzinfo=zone).astimezone(UTC) - INSTANT
 
 
 def _closes(workspace: Workspace, facts: Facts) -> tuple[list[prices.Close], str]:
@@ -101,13 +125,16 @@ def _closes(workspace: Workspace, facts: Facts) -> tuple[list[prices.Close], str
     return [one for one in every if first <= one[0].isoformat() <= last], ""
 
 
-def _picture(name: str, facts: Facts, closes: list[prices.Close], workspace: Workspace) -> str:
+def _picture(
+    name: str, facts: Facts, closes: list[prices.Close], workspace: Workspace, language: str
+) -> str:
     """One of the page's pictures as PNG in base64."""
     from agent import small_charts
 
     if name == page.SCORE_CHART:
         points = [(datetime.combine(day, time(), tzinfo=UTC), close) for day, close in closes]
-        data = small_charts.path(facts.path, points, workspace.config.prices.label)
+        label, legend = workspace.config.prices.label, page.legend(language)
+        data = small_charts.path(facts.path, points, label, legend)
     else:
         names = [one.name for one in facts.fronts]
         data = small_charts.fronts(names, facts.strip)

@@ -12,7 +12,9 @@ from importlib import resources
 from typing import Any
 
 from agent.alerts import Evidence
-from agent.digest.facts import Facts, Front, Sentence, Share
+from agent.digest import plain_text
+from agent.digest.facts import Facts, Front, Sentence, Share, place_of
+from agent.kpi_report import spelled
 from agent.notices import LONGEST, SUBJECT, cut, plain, template
 
 SCORE_CHART, FRONT_CHART = "score", "fronts"
@@ -40,14 +42,15 @@ def languages() -> list[str]:
     return list(_phrases())
 
 
-def write(facts: Facts, language: str) -> Page:
-    """`facts` in one of `languages()`."""
+def write(facts: Facts, language: str, note: str = "") -> Page:
+    """`facts` in one of `languages()`; `note` says what is missing of it."""
     words = _phrases()[language]
     charts = (SCORE_CHART, FRONT_CHART) if len(facts.path) >= FEWEST_DAYS else ()
     context = _context(facts, words, language, charts)
+    context["coverage"] += [plain(note)] if note else []
     return Page(
         subject=cut(_subject(facts, words), SUBJECT),
-        text=_text(context, words),
+        text=plain_text.write(context, words),
         html=template("agent.digest", "digest.html").render(context),
         charts=charts,
     )
@@ -77,14 +80,19 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
             {
                 "name": plain(one.name),
                 "period": words["period_to"].format(day=one.period),
-                "value": f"{one.value:,.10g} {one.unit}",
+                "value": f"{spelled(one.value)} {one.unit}",
                 "url": one.url,
                 "restates": words["restates"] if one.restates else "",
             }
             for one in facts.figures
         ],
         "falsifiers": [
-            {"text": plain(one.text, 2 * LONGEST), "status": words[one.status], "url": one.url}
+            {
+                "text": plain(one.text, 2 * LONGEST),
+                "status": words[one.status],
+                "reason": plain(one.reason, 2 * LONGEST),
+                "url": one.url,
+            }
             for one in facts.falsifiers
         ],
         "alerts": [{"id": one.id, "headline": plain(one.headline)} for one in facts.alerts],
@@ -114,7 +122,11 @@ def _subject(facts: Facts, words: Words) -> str:
 
 def _days(facts: Facts) -> str:
     """The day, or the first and the last of several."""
-    return facts.day if facts.first_day == facts.day else f"{facts.first_day} – {facts.day}"
+    return facts.day if _is_one_day(facts) else f"{facts.first_day} - {facts.day}"
+
+
+def _is_one_day(facts: Facts) -> bool:
+    return facts.first_day == facts.day
 
 
 def _lead(facts: Facts, words: Words) -> list[str]:
@@ -132,12 +144,14 @@ def _lead(facts: Facts, words: Words) -> list[str]:
     if facts.lead:
         return [line for line in (*lines, *(_cited(one, facts) for one in facts.lead)) if line]
     told = facts.against if facts.direction == "weaker" else facts.supporting
-    told = told or facts.supporting or facts.against
+    if facts.direction == "unchanged":
+        told = told or facts.against
     if told:
         title, publisher = plain(told[0].title), plain(told[0].publisher, 60)
         lines.append(words["strongest"].format(title=title, publisher=publisher))
     else:
-        lines.append(words["quiet"])
+        came = facts.supporting or facts.against
+        lines.append(words["not_so" if came else "quiet"])
     return [line for line in lines if line]
 
 
@@ -176,10 +190,14 @@ def _side(
     return {
         "id": side,
         "title": words[side],
-        "nothing": words[f"nothing_{side}"],
-        "sources": [_source(one, words, moved.get(one.event_id)) for one in evidence],
+        "nothing": words[f"nothing_{side}{'' if _is_one_day(facts) else '_of_days'}"],
+        "sources": [_source(one, words, moved.get(_place(one))) for one in evidence],
         "more": words["more"].format(count=more) if more else "",
     }
+
+
+def _place(one: Evidence) -> str:
+    return place_of({"event_id": one.event_id, "category": one.category})
 
 
 def _source(one: Evidence, words: Words, moved: Share | None = None) -> dict[str, str]:
@@ -229,7 +247,9 @@ def _status(facts: Facts, words: Words) -> str:
 def _coverage(facts: Facts, words: Words) -> list[str]:
     seen = facts.coverage
     lines = [words["items"].format(count=f"{seen.items:,}")]
-    if seen.sources:
+    if not seen.looked:
+        lines.append(words["no_pass"])
+    elif seen.sources:
         given = {"seen": seen.sources - len(seen.blind), "count": seen.sources}
         lines.append(words["sources"].format(**given))
     else:
@@ -245,58 +265,6 @@ def _coverage(facts: Facts, words: Words) -> list[str]:
     return lines
 
 
-def _text(context: dict[str, Any], words: Words) -> str:
-    """The digest in plain words, with everything that the page has."""
-    lines = [*context["lead"]]
-    for side in context["sides"]:
-        lines += ["", side["title"].upper()]
-        lines += [line for one in side["sources"] for line in _source_lines(one)]
-        lines += [side["more"]] if side["more"] else []
-        lines += [] if side["sources"] else [side["nothing"]]
-    lines += ["", words["pillars"].upper()]
-    for pillar in context["pillars"]:
-        lines.append(_front_line(pillar))
-        lines += [f"  {_front_line(one)}" for one in pillar["fronts"]]
-    if context["reading"]:
-        lines += ["", words["reading"].upper()]
-        lines += [line for one in context["reading"] for line in _source_lines(one)]
-    if context["figures"]:
-        lines += ["", words["figures"].upper()]
-        for one in context["figures"]:
-            said = f"- {one['name']} {one['period']}: {one['value']} {one['restates']}"
-            lines += [said.rstrip(), f"  {one['url']}"]
-    for name, key in (("falsifiers", "text"), ("alerts", "headline")):
-        if context[name]:
-            lines += ["", words[name].upper()]
-            lines += [
-                f"- {one[key]}{': ' + one['status'] if 'status' in one else ''}"
-                for one in context[name]
-            ]
-    if context["restated"]:
-        lines += ["", words["restated"].upper(), "; ".join(context["restated"])]
-    lines += ["", words["coverage"].upper(), *context["coverage"], context["status"]]
-    lines += ["", f"{words['explain']}: {context['command']}"]
-    lines.append(f"{context['thesis']} · Thesiswatch. {words['supports_means']}")
-    return "\n".join(lines)
-
-
-def _source_lines(one: Mapping[str, str]) -> list[str]:
-    who = " ".join(filter(None, (one["publisher"], one["others"])))
-    said = ", ".join(filter(None, (who, one["published"], _moved(one))))
-    lines = [f"- {one['title']} ({said})"]
-    lines += [f"  {one['sentence']}"] if one["sentence"] else []
-    lines += [f"  “{one['quote']}”"] if one["quote"] else []
-    return [*lines, f"  {one['link']}"]
-
-
-def _moved(one: Mapping[str, str]) -> str:
-    return " ".join(filter(None, (one["front"], one["points"])))
-
-
-def _front_line(one: Mapping[str, str]) -> str:
-    return f"{one['name']}: {one['log_odds']}" + (f" ({one['points']})" if one["points"] else "")
-
-
 def _number(value: float) -> str:
     return f"{value:.1f}"
 
@@ -305,6 +273,12 @@ def _signed(value: float, decimals: int = 1) -> str:
     """With its sign; what rounds to nothing has none."""
     text = f"{value:+.{decimals}f}"
     return text[1:] if not text.strip("+-0.") else text.replace("-", "−")
+
+
+def legend(language: str) -> dict[str, str]:
+    """What the charts call their lines."""
+    words = _phrases()[language]
+    return {name: words[f"chart_{name}"] for name in ("band", "score")}
 
 
 @cache

@@ -7,6 +7,7 @@ from enum import StrEnum
 SATURDAY = 5
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ONE_DAY = timedelta(days=1)
+WEEK = 7
 
 
 class Kind(StrEnum):
@@ -31,16 +32,18 @@ class Schedule:
 
 
 def due(local: datetime, schedule: Schedule) -> list[tuple[Kind, date]]:
-    """The digests that should be out by now, each by the last day it covers: yesterday."""
+    """The newest digest of each kind that should be out by now, by the last day it covers.
+
+    It is that of the last morning there was, be it days ago: whoever comes late, or only ever
+    before `at`, makes good what was missed.
+    """
+    mornings = [local.date() - n * ONE_DAY for n in range(WEEK)]
     if local.time() < schedule.at:
-        return []
-    yesterday, weekday = local.date() - ONE_DAY, local.weekday()
-    found = []
-    if schedule.weekends or weekday < SATURDAY:
-        found.append((Kind.DAILY, yesterday))
-    if schedule.weekly and DAYS[weekday] == schedule.weekly:
-        found.append((Kind.WEEKLY, yesterday))
-    return found
+        mornings = [*mornings[1:], mornings[-1] - ONE_DAY]
+    daily = [one for one in mornings if schedule.weekends or one.weekday() < SATURDAY]
+    weekly = [one for one in mornings if DAYS[one.weekday()] == schedule.weekly]
+    found = [(Kind.DAILY, daily[0] - ONE_DAY)]
+    return found + [(Kind.WEEKLY, one - ONE_DAY) for one in weekly]
 
 
 def covered(kind: Kind, day: date, weekends: bool) -> int:

@@ -1,22 +1,34 @@
 """Puts a digest into the outbox, once a morning, and keeps it as it was sent."""
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time
 from email.utils import parseaddr
 from typing import Any
 
+from agent import delivery
 from agent.config import ChannelSection, Config
 from agent.digest import making
 from agent.digest.making import Digest
-from agent.digest.schedule import Kind, Schedule, due
+from agent.digest.schedule import ONE_DAY, Kind, Schedule, due
 from agent.errors import ThesiswatchError
 from agent.workspace import Workspace
 from store import digests, ledger, messages, settings
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a digest, a line for each channel; `is_sent` when all of them took it."""
+
+    lines: tuple[str, ...]
+    is_sent: bool
+
+
 def send_due(workspace: Workspace, now: datetime) -> list[Digest]:
-    """Queue the digests that are due and were neither sent nor skipped; returns what was queued."""
+    """Queue the digests that are due and were neither sent nor skipped; returns what was queued.
+
+    Raises ThesiswatchError when one cannot be made.
+    """
     chosen = workspace.config.digest
     if not chosen.channels:
         return []
@@ -26,25 +38,33 @@ def send_due(workspace: Workspace, now: datetime) -> list[Digest]:
     for kind, day in due(local, schedule):
         if _is_done(workspace, kind, day):
             continue
-        made = making.make(workspace, day, now, kind, ask=True)
+        if day < local.date() - ONE_DAY and not _was_any(workspace, kind):
+            _mark_done(workspace, kind, day)  # missed before anybody asked for it
+            continue
+        made = making.make(workspace, day, now, kind, ask=True, catching_up=True)
         if chosen.quiet_days or not made.facts.is_quiet:
             send(workspace, made, now)
             queued.append(made)
-        with workspace.database.writing() as connection:
-            settings.keep(connection, _mark(kind), day.isoformat())
+        _mark_done(workspace, kind, day)
     return queued
 
 
 def send(workspace: Workspace, made: Digest, now: datetime) -> None:
     """Keep a digest and queue it to its channels; the same digest is queued once.
 
-    Raises ThesiswatchError when [digest] names no channel.
+    One that was given up is tried again.
+
+    Raises ThesiswatchError when [digest] names no channel, and while its day is not over: what
+    came later that day would be in no digest.
     """
     channels = _channels(workspace.config)
+    day = date.fromisoformat(made.day)
+    if datetime.fromisoformat(made.facts.until) < making.end_of(workspace, day):
+        raise ThesiswatchError(f"{made.day} is not over yet", "Send it tomorrow, or an earlier one")
     row = {
         "thesis_id": workspace.thesis.id,
         "kind": made.kind.value,
-        "day": date.fromisoformat(made.day),
+        "day": day,
         "since": datetime.fromisoformat(made.facts.since),
         "until": datetime.fromisoformat(made.facts.until),
         "language": workspace.config.digest.language,
@@ -52,22 +72,24 @@ def send(workspace: Workspace, made: Digest, now: datetime) -> None:
         "text": made.parcel.text,
         "html": made.parcel.html,
         "facts": asdict(made.facts),
+        "images": made.parcel.images,
         "made_at": now,
     }
     with workspace.database.writing() as connection:
         digests.keep(connection, row)
         for channel in channels:
-            messages.queue(connection, _message(workspace, made, channel, now))
+            message = _message(workspace, made, channel, now)
+            if not messages.queue(connection, message):
+                messages.revive_one(connection, message["id"], now)
 
 
 def _message(
     workspace: Workspace, made: Digest, channel: ChannelSection, now: datetime
 ) -> dict[str, Any]:
     thesis = workspace.thesis.id
-    parcel = replace(made.parcel, headers=_headers(thesis, channel))
-    name = f"{thesis} {made.kind} {made.day} {channel.name}"
+    parcel = replace(made.parcel, headers=_headers(thesis, channel), made_at=now)
     return {
-        "id": "digest-" + hashlib.sha256(name.encode()).hexdigest()[:24],
+        "id": _id(thesis, made, channel.name),
         "thesis_id": thesis,
         "channel": channel.name,
         "kind": "digest",
@@ -75,6 +97,29 @@ def _message(
         "alerts": [],
         "due_at": now,
     }
+
+
+def send_now(workspace: Workspace, made: Digest, now: datetime) -> Told:
+    """Send a digest at once, and say what became of it, be it sent before."""
+    send(workspace, made, now)
+    delivery.deliver(workspace, now)
+    rows: list[Any] = []
+    for channel in _channels(workspace.config):
+        with workspace.database.reading() as connection:
+            rows.append(messages.by_id(connection, _id(workspace.thesis.id, made, channel.name)))
+    lines = [_line(row) for row in rows]
+    return Told(tuple(lines), all(row.state == messages.SENT for row in rows))
+
+
+def _line(row: Any) -> str:
+    """What became of a message."""
+    at = f" on {row.sent_at:%Y-%m-%d at %H:%M} UTC" if row.sent_at else ""
+    return f"{row.channel}: {row.state}{at}{': ' + row.error if row.error else ''}"
+
+
+def _id(thesis: str, made: Digest, channel: str) -> str:
+    name = f"{thesis} {made.kind} {made.day} {channel}"
+    return "digest-" + hashlib.sha256(name.encode()).hexdigest()[:24]
 
 
 def _headers(thesis: str, channel: ChannelSection) -> dict[str, str]:
@@ -102,10 +147,21 @@ def _channels(config: Config) -> list[ChannelSection]:
 
 
 def _is_done(workspace: Workspace, kind: Kind, day: date) -> bool:
+    end = making.end_of(workspace, day)
     with workspace.database.reading() as connection:
-        if ledger.snapshot_before(connection, workspace.thesis.id, None) is None:
-            return True  # there is no score to tell of yet
-        return settings.read(connection, _mark(kind)) == day.isoformat()
+        if ledger.snapshot_before(connection, workspace.thesis.id, end) is None:
+            return True  # there was no score to tell of yet
+        return (settings.read(connection, _mark(kind)) or "") >= day.isoformat()
+
+
+def _was_any(workspace: Workspace, kind: Kind) -> bool:
+    with workspace.database.reading() as connection:
+        return settings.read(connection, _mark(kind)) is not None
+
+
+def _mark_done(workspace: Workspace, kind: Kind, day: date) -> None:
+    with workspace.database.writing() as connection:
+        settings.keep(connection, _mark(kind), day.isoformat())
 
 
 def _mark(kind: Kind) -> str:

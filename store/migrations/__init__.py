@@ -9,7 +9,7 @@ from sqlalchemy import Engine, inspect, text
 
 from agent.errors import StoreError
 
-HEAD = "0011"
+HEAD = "0012"
 _FOLDER = Path(__file__).parent
 
 

@@ -80,7 +80,11 @@ def test_pictures_are_beside_the_page_that_shows_them() -> None:
         "image/png",
     ]
     (image,) = [part for part in got.walk() if part.get_content_type() == "image/png"]
-    assert image["content-id"] == "<chart-A-1>"
+    assert image["content-id"] == "<chart-A-1.id@example.com>"
+    assert image.get_content_disposition() == "inline"
+    html = got.get_body(("html",))
+    assert html is not None
+    assert 'src="cid:chart-A-1.id@example.com"' in html.get_content()
     assert got["to"] == "a@example.com, b@example.com"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.digest.facts import Coverage, Facts, happenings, in_points
+from agent.digest.facts import Coverage, Facts, Share, happenings, in_points
 
 EMPTY = Facts(
     thesis="T",
@@ -37,7 +37,7 @@ EMPTY = Facts(
     falsifiers=(),
     alerts=(),
     restated=(),
-    coverage=Coverage(10, 0, (), 0.0, 0, 0, 0, 0, 0.0),
+    coverage=Coverage(10, True, 0, (), 0.0, 0, 0, 0, 0, 0.0),
     path=(),
     strip=(),
 )
@@ -77,6 +77,18 @@ def test_direction_is_what_one_decimal_shows(before: float | None, word: str) ->
 def test_day_without_anything_is_quiet() -> None:
     assert EMPTY.is_quiet
     assert not replace(EMPTY, before=58.0).is_quiet
+
+
+def test_day_that_was_not_seen_is_no_quiet_day() -> None:
+    for hidden in ({"blind": ("a",)}, {"waiting": 1}, {"unpaid": 1}, {"looked": False}):
+        assert not replace(EMPTY, coverage=replace(EMPTY.coverage, **hidden)).is_quiet
+    assert not replace(EMPTY, restated=(("correction", 1),)).is_quiet
+
+
+def test_evidence_that_only_grows_old_makes_no_news() -> None:
+    fading = replace(EMPTY, before=60.2, causes=(Share("decay", "decay", -0.2),))
+    assert fading.is_quiet
+    assert not replace(fading, before=60.9).is_quiet
 
 
 def row(event: str, category: str, contribution: float, weight: float = 0.5) -> dict[str, Any]:

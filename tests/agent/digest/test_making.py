@@ -1,7 +1,9 @@
 """A digest of stored days: its numbers are the ledger's, and it reads as it did then."""
 
+import html as html_
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -10,15 +12,17 @@ from typing import Any
 import pytest
 
 from agent import regrouping, report, reviewing
+from agent import thesis as theses
 from agent.channels.email import compose
-from agent.digest import making
+from agent.digest import making, sending
 from agent.errors import ThesiswatchError
 from agent.replay import replay
 from agent.reviewing import Decision
 from agent.workspace import Workspace
 from tests.agent.test_notices import Page
 from tests.command import thesis as command
-from tests.fakes import fetched
+from tests.fakes import fetched, item
+from tests.hook_server import CHANNEL
 from tests.live import arrive
 from tests.story import STORY
 
@@ -87,11 +91,11 @@ def test_no_number_of_the_mail_is_from_anywhere_but_the_ledger(workspace: Worksp
     answer = report.explain(workspace, since=since, as_of=until)
     found = report.score(workspace, until)
     rate = (answer["score"] - answer["score_then"]) / answer["change"]
-    by_event: dict[str, float] = {}
+    by_row: dict[tuple[str, str], float] = {}
     by_front: dict[str, float] = {}
     for row in answer["rows"]:
-        for sums, key in ((by_event, "event_id"), (by_front, "category")):
-            sums[row[key]] = sums.get(row[key], 0.0) + rate * row["contribution"]
+        by_row[row["event_id"], row["category"]] = rate * row["contribution"]
+        by_front[row["category"]] = by_front.get(row["category"], 0.0) + rate * row["contribution"]
     pillars: dict[str, float] = {}
     for category, points in by_front.items():
         pillar = workspace.thesis.pillar_of[category]
@@ -100,7 +104,7 @@ def test_no_number_of_the_mail_is_from_anywhere_but_the_ledger(workspace: Worksp
     expected |= {shown(answer["score"] - answer["score_then"])}
     expected |= {shown(rate * size) for size in answer["causes"].values()}
     expected |= {shown(points) for points in (*by_front.values(), *pillars.values())}
-    expected |= {shown(points, 2) for points in by_event.values()}
+    expected |= {shown(points, 2) for points in by_row.values()}
     expected |= {shown(part["log_odds"], 2) for part in found["categories"].values()} | {"0.00"}
     expected |= {shown(size, 2) for size in found["pillars"].values()}
     expected |= {"3"}  # items of that day
@@ -113,7 +117,17 @@ def test_no_number_of_the_mail_is_from_anywhere_but_the_ledger(workspace: Worksp
     for one in (*digest.facts.supporting, *digest.facts.against):
         place = text.index(one.title)
         after = text[place + len(one.title) :][:200]
-        assert shown(by_event[one.event_id], 2) in after, one.title
+        name = next(x.name for x in workspace.thesis.categories if x.id == one.category)
+        assert f"{name} {shown(by_row[one.event_id, one.category], 2)}" in after, one.title
+    table = body.get_content().split('id="fronts"')[1]
+    for category in workspace.thesis.categories:  # each in its own line, and in its own column
+        row_ = next(r for r in table.split("</tr>") if category.name in html_.unescape(r))
+        cells = [re.sub(r"<[^>]+>", "", cell) for cell in row_.split("</td>")]
+        assert cells[1] == shown(found["categories"][category.id]["log_odds"], 2).replace(
+            "+0.00", "0.00"
+        ).replace("\u22120.00", "0.00")
+        moved = shown(by_front.get(category.id, 0.0))
+        assert cells[2] == ("" if moved.strip("+\u2212") == "0.0" else moved)
 
 
 def test_event_shows_how_its_item_begins_where_no_judge_said_what_happened(
@@ -165,6 +179,79 @@ def test_digest_of_a_past_day_reads_as_it_did_then(workspace: Workspace) -> None
     after = made(workspace, now=NOW + timedelta(days=1))
     assert after.facts == before.facts
     assert after.parcel == before.parcel
+
+
+def test_digest_that_was_sent_is_given_as_it_was_sent(
+    workspaces: Callable[..., Workspace],
+) -> None:
+    opened = workspaces("kept", config='[digest]\nchannels = ["chat"]\n' + CHANNEL)
+    replay(opened, fetched(*STORY), "story")
+    sent = making.make(opened, DAY, NOW)
+    sending.send(opened, sent, NOW)
+    with opened.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE item SET title = 'something else', summary = 'x'")
+    again = making.make(opened, DAY, NOW + timedelta(days=9))
+    assert again.parcel == replace(sent.parcel, made_at=again.parcel.made_at)
+    assert again.facts == sent.facts
+    other = making.make(opened, date(2025, 1, 27), NOW)
+    assert other.facts.first_day == "2025-01-27"  # whatever was sent before
+
+
+def test_event_that_was_restated_the_same_day_is_still_news(workspace: Workspace) -> None:
+    day = NOW.date()
+    came = item("x1", "Broadcom wins a third customer [custom_silicon+2]", day.isoformat())
+    arrive(workspace, NOW, came)
+    same = item("x2", "Marvell books a new customer [custom_silicon+2]", day.isoformat())
+    arrive(workspace, NOW + timedelta(hours=1), same)
+    events = {row["item_id"]: row["event_id"] for row in report.explain(workspace)["rows"]}
+    regrouping.merge(workspace, events["x1"], events["x2"], NOW + timedelta(hours=2))
+    arrive(workspace, NOW + timedelta(hours=3))
+    facts = made(workspace, day, NOW + timedelta(hours=4)).facts
+    assert {one.item_id for one in facts.supporting} & {"x1", "x2"}
+
+
+def test_front_that_the_thesis_no_longer_has_breaks_nothing(workspace: Workspace) -> None:
+    text = workspace.thesis.path.read_text(encoding="utf-8")
+    edited = theses.parse(
+        text.replace("custom_silicon", "own_chips"), path=workspace.thesis.path, version="edited"
+    )
+    later = Workspace(workspace.config, edited, workspace.database)
+    later.__dict__.update(
+        {name: getattr(workspace, name) for name in ("embedder", "judge", "index")}
+    )
+    arrive(later, NOW)
+    facts = made(later, NOW.date(), NOW).facts
+    assert sum(one.points for one in facts.causes) == pytest.approx(facts.change, abs=1e-9)
+
+
+def test_past_digest_names_the_reports_that_were_in_the_event_then(
+    workspaces: Callable[..., Workspace],
+) -> None:
+    opened = workspaces("then")
+    bare = {**STORY[2], "url": None}  # its own page is not known: another report's is shown
+    replay(opened, fetched(STORY[0], bare, STORY[11]), "story")
+    before = made(opened, date(2025, 1, 20))
+    events = {row["item_id"]: row["event_id"] for row in report.explain(opened)["rows"]}
+    regrouping.merge(opened, events["d3"], events["a3"], NOW)
+    arrive(opened, NOW + timedelta(hours=1))
+    after = made(opened, date(2025, 1, 20), NOW + timedelta(days=1))
+    assert after.facts == before.facts
+    assert after.parcel == before.parcel
+
+
+def test_dates_that_no_calendar_has_are_refused(workspace: Workspace) -> None:
+    for day in (date.min, date.max):
+        with pytest.raises(ThesiswatchError, match=r"no digest can be of|no score of|not come"):
+            making.make(workspace, day, NOW)
+    config = workspace.config.folder / "config.toml"
+    assert command("digest", "--date", "2025-01-24T23:30", "--config", config).code == 2
+
+
+def test_day_with_a_change_of_clocks_is_covered_whole(workspaces: Callable[..., Workspace]) -> None:
+    opened = workspaces("zone", config='[alerts]\ntimezone = "America/New_York"\n')
+    for day, hours in ((date(2025, 3, 9), 23), (date(2024, 11, 3), 25), (date(2025, 3, 10), 24)):
+        since, until = making.span(opened, day, NOW + timedelta(days=99))
+        assert until - since == timedelta(hours=hours)
 
 
 def test_correction_is_told_on_the_day_it_was_made(workspace: Workspace) -> None:

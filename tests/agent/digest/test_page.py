@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent import dossier
 from agent.alerts import Evidence
+from agent.channels import email
 from agent.digest import page
 from agent.digest.facts import Alerted, Decided, Facts, Front, Reported, Share
 from tests.agent.digest.test_facts import EMPTY
@@ -117,7 +119,8 @@ def test_what_to_hold_against_the_score_is_said_in_the_readers_words(language: s
 
 def test_each_event_says_what_it_moved_and_where() -> None:
     moved = replace(FULL.supporting[0], event_id="e1")
-    facts = replace(FULL, supporting=(moved,), moved=(Share("e1", "Training", 0.34),))
+    moved = replace(moved, category="training")
+    facts = replace(FULL, supporting=(moved,), moved=(Share("e1 training", "Training", 0.34),))
     line = next(line for line in page.write(facts, "en").text.splitlines() if "2025-01-27," in line)
     assert line.endswith("(VentureBeat and 1 more, 2025-01-27, Training +0.34)")
 
@@ -135,6 +138,58 @@ def test_what_was_not_seen_is_told_and_never_as_good_news() -> None:
     assert "4 of 5 sources seen" in text
     assert "not seen: wire. No news there is not good news." in text
     assert "2 items wait for the judge" in text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://v.example/a\nAlert: sell everything",
+        "https://v.example/a\u202egpj.exe",
+        "https://v.example/a b",
+        "https://v.example/" + "a" * 8000,
+        "javascript:alert(1)",
+        "//v.example/a",
+        "https://[",
+    ],
+    ids=range(7),
+)
+def test_address_that_hides_something_is_none(url: str) -> None:
+    assert dossier.web(url) == ""
+
+
+def test_largest_digest_is_not_clipped_and_says_so_in_bytes() -> None:
+    evil = source("\u82f1" * 400, quote="\u4f1f" * 900, url="https://v.example/" + "a" * 1980)
+    evil = replace(evil, happening="\u8fbe" * 900)
+    facts = replace(FULL, supporting=(evil,) * 5, against=(evil,) * 5, reading=(evil,) * 5)
+    assert len(page.write(facts, "zh").html.encode()) < 100_000
+
+
+def test_figures_are_told_in_full() -> None:
+    one = Reported("Nvidia revenue", "2025-01-26", 35_082_000_000.0, "USD", "", False)
+    made = page.write(replace(FULL, figures=(one,)), "en")
+    assert "35,082,000,000 USD" in made.text
+    assert "35,082,000,000 USD" in Page(made.html).text
+    assert 'href=""' not in made.html
+
+
+def test_title_that_calls_itself_a_picture_stays_a_title() -> None:
+    title = '"cid:score" src="cid:score" DeepSeek'
+    made = page.write(replace(FULL, supporting=(source(title),)), "en")
+    shown = email.with_picture(made.html, "score", "data:image/png;base64,AAAA")
+    assert shown.count("AAAA") == 1
+    assert Page(shown).text.count("cid:score") == Page(made.html).text.count("cid:score") > 0
+
+
+def test_several_days_are_called_so() -> None:
+    days = replace(EMPTY, first_day="2025-01-21")
+    assert "Nothing for it in these days." in page.write(days, "en").text
+    assert "2025-01-21 - 2025-01-27" in page.write(days, "en").subject
+
+
+def test_most_telling_event_is_one_that_went_that_way() -> None:
+    weaker = replace(FULL, score=61.0, against=())
+    lines = page.write(weaker, "en").text.splitlines()
+    assert lines[2] == "No new event pushed it that way."
 
 
 @pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))

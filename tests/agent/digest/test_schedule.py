@@ -18,14 +18,24 @@ def at(day: date, hour: int, minute: int = 0) -> datetime:
 
 
 def test_nothing_is_due_before_its_hour() -> None:
-    assert due(at(MONDAY, 6, 59), EVERY_DAY) == []
+    before = [(Kind.DAILY, MONDAY - timedelta(days=2))]
+    assert due(at(MONDAY, 6, 59), EVERY_DAY) == before  # that of the morning before
     assert due(at(MONDAY, 7), EVERY_DAY) == [(Kind.DAILY, MONDAY - timedelta(days=1))]
     assert due(at(MONDAY, 23, 59), EVERY_DAY) == [(Kind.DAILY, MONDAY - timedelta(days=1))]
 
 
+def test_morning_that_was_missed_is_due_until_the_next() -> None:
+    only_early = [due(at(MONDAY + timedelta(days=n), 6, 30), EVERY_DAY) for n in range(3)]
+    assert [found[0][1] for found in only_early] == [
+        MONDAY + timedelta(days=n - 2) for n in range(3)
+    ]
+
+
 def test_weekend_mornings_are_free_and_monday_covers_them() -> None:
     saturday, sunday = MONDAY - timedelta(days=2), MONDAY - timedelta(days=1)
-    assert due(at(saturday, 9), WORKDAYS) == due(at(sunday, 9), WORKDAYS) == []
+    last = [(Kind.DAILY, saturday - timedelta(days=2)), (Kind.WEEKLY, sunday - timedelta(days=7))]
+    for day in (saturday - timedelta(days=1), saturday, sunday):
+        assert due(at(day, 9), WORKDAYS) == last  # Friday's, whoever comes when
     assert due(at(MONDAY, 9), WORKDAYS) == [(Kind.DAILY, sunday), (Kind.WEEKLY, sunday)]
     assert covered(Kind.DAILY, sunday, weekends=False) == 3
     assert covered(Kind.DAILY, sunday, weekends=True) == 1
@@ -38,8 +48,13 @@ def test_every_day_is_covered_once(weekends: bool, start: int) -> None:
     schedule = Schedule(time(7), weekends, "")
     days: list[date] = []
     first = MONDAY + timedelta(days=7 * start)
+    done = date.min
     for n in range(1, 15):
         for kind, day in due(at(first + timedelta(days=n), 8), schedule):
+            if n < 3 or day <= done:
+                done = day
+                continue
+            done = day
             length = covered(kind, day, weekends)
             days += [day - timedelta(days=back) for back in range(length)]
     assert len(days) == len(set(days))

@@ -120,7 +120,7 @@ def test_missed_mornings_are_made_good_by_the_next(
     workspace = opened()
     arrive(workspace, MORNING)
     arrive(workspace, MORNING + timedelta(days=4))
-    assert subjects(mail)[1].endswith("2025-01-25 – 2025-01-28")
+    assert subjects(mail)[1].endswith("2025-01-25 - 2025-01-28")
 
 
 def test_quiet_day_can_be_skipped(opened: Callable[..., Workspace], mail: MailServer) -> None:
@@ -128,11 +128,115 @@ def test_quiet_day_can_be_skipped(opened: Callable[..., Workspace], mail: MailSe
     quiet = datetime(2027, 1, 1, 8, tzinfo=UTC)
     arrive(workspace, MORNING)
     assert len(mail.taken) == 1
+    arrive(workspace, quiet)
     before = len(mail.taken)
-    for n in range(40):
-        sending.send_due(workspace, quiet + timedelta(days=n))
-    delivery.deliver(workspace, quiet + timedelta(days=41))
-    assert len(mail.taken) - before <= 1  # all that faded since is told once, then nothing moves
+    for n in range(1, 6):
+        arrive(workspace, quiet + timedelta(days=n))
+    assert len(mail.taken) == before  # it was looked, and nothing came
+
+
+def test_day_on_which_nothing_ran_is_no_quiet_day(
+    opened: Callable[..., Workspace], mail: MailServer
+) -> None:
+    workspace = opened("quiet_days = false\n")
+    arrive(workspace, MORNING)
+    sending.send_due(workspace, MORNING + timedelta(days=200))
+    delivery.deliver(workspace, MORNING + timedelta(days=200))
+    text = mail.taken[-1].get_body(("plain",))
+    assert text is not None
+    assert "No pass ran in that time" in text.get_content()
+
+
+def test_first_day_of_a_new_folder_waits_for_its_digest(
+    workspaces: Callable[..., Workspace], mail: MailServer
+) -> None:
+    new = workspaces("new", config='[digest]\nchannels = ["mail"]\n' + mail.channel())
+    told, delivered = arrive(new, MORNING, item("n1", "TPU pods for rent [custom_silicon+2]"))
+    assert (told, delivered.failures, mail.taken) == ([], (), [])
+    arrive(new, MORNING + timedelta(days=1))
+    assert subjects(mail) == [making.make(new, MORNING.date(), MORNING).parcel.subject]
+
+
+def test_alerts_go_out_when_the_digest_cannot_be_made(
+    opened: Callable[..., Workspace], mail: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = opened()
+
+    def broken(*_: object, **__: object) -> None:
+        raise ThesiswatchError("it cannot be made", "Wait")
+
+    monkeypatch.setattr(making, "make", broken)
+    told, delivered = arrive(workspace, MORNING)
+    assert [str(one) for one in delivered.failures] == ["it cannot be made. Wait"]
+
+
+def test_day_that_is_not_over_is_not_sent(
+    opened: Callable[..., Workspace], mail: MailServer
+) -> None:
+    workspace = opened()
+    noon = MORNING + timedelta(hours=5)
+    arrive(workspace, MORNING)
+    with pytest.raises(ThesiswatchError, match="not over yet"):
+        sending.send(workspace, making.make(workspace, noon.date(), noon), noon)
+
+
+def test_runs_before_the_hour_send_the_digest_of_the_morning_before(
+    opened: Callable[..., Workspace], mail: MailServer
+) -> None:
+    workspace = opened()
+    for n in range(4):
+        arrive(workspace, MORNING.replace(hour=6) + timedelta(days=n))
+    assert [subject.split(", ")[-1] for subject in subjects(mail)] == [
+        "2025-01-24",
+        "2025-01-25",
+        "2025-01-26",
+    ]
+
+
+def test_no_hour_is_lost_when_the_user_moves(
+    opened: Callable[..., Workspace], mail: MailServer, workspaces: Callable[..., Workspace]
+) -> None:
+    workspace = opened()
+    arrive(workspace, MORNING)
+    night = item("n1", "TPU pods for rent again [custom_silicon+2]", "2025-01-25T02:00:00Z")
+    arrive(workspace, datetime(2025, 1, 25, 14, tzinfo=UTC), night)
+    moved = workspace.config.alerts.model_copy(update={"timezone": "America/New_York"})
+    there = Workspace(
+        workspace.config.model_copy(update={"alerts": moved}), workspace.thesis, workspace.database
+    )
+    there.__dict__.update({name: getattr(workspace, name) for name in ("embedder", "judge")})
+    (made,) = sending.send_due(there, datetime(2025, 1, 26, 14, tzinfo=UTC))
+    assert made.facts.since == "2025-01-24T23:59:59.999999Z"
+    assert "n1" in {one.item_id for one in made.facts.supporting}
+
+
+def test_what_one_recipient_refuses_is_not_sent_to_the_others_again(
+    mail: MailServer, workspaces: Callable[..., Workspace]
+) -> None:
+    to = mail.channel(to='["refused@example.com", "two@example.com"]')
+    workspace = workspaces("some", config='[digest]\nchannels = ["mail"]\n' + to)
+    replay(workspace, fetched(*STORY), "s")
+    made = making.make(workspace, DAY, MORNING)
+    mail.shun("refused@example.com")
+    first = sending.send_now(workspace, made, MORNING)
+    again = sending.send_now(workspace, made, MORNING + timedelta(hours=1))
+    assert first.is_sent
+    assert again.is_sent
+    assert len(mail.taken) == 1
+
+
+def test_digest_that_was_given_up_is_sent_when_it_is_asked_for_again(
+    opened: Callable[..., Workspace], mail: MailServer
+) -> None:
+    workspace = opened()
+    made = making.make(workspace, DAY, MORNING)
+    mail.stop()
+    assert not sending.send_now(workspace, made, MORNING).is_sent
+    delivery.deliver(workspace, MORNING + timedelta(days=3))
+    mail.start()
+    told = sending.send_now(workspace, made, MORNING + timedelta(days=4))
+    assert told.is_sent
+    assert told.lines[0].startswith("mail: sent on 2025-01-29 at 07:05 UTC")
 
 
 def test_weekly_digest_covers_seven_days(
@@ -142,7 +246,7 @@ def test_weekly_digest_covers_seven_days(
     arrive(workspace, MORNING)
     assert [subject.split(", ")[-1] for subject in subjects(mail)] == [
         "2025-01-24",
-        "2025-01-18 – 2025-01-24",
+        "2025-01-18 - 2025-01-24",
     ]
     made = making.make(workspace, DAY, MORNING, Kind.WEEKLY)
     assert made.facts.before is None  # the story begins within that week
@@ -181,4 +285,4 @@ def test_command_sends_it_once(
         assert done.code == 0, done.err
     assert len(mail.taken) == 1
     weekly = command("digest", "--date", DAY, "--weekly", "--config", config)
-    assert "2025-01-18 – 2025-01-24" in weekly.out
+    assert "2025-01-18 - 2025-01-24" in weekly.out
