@@ -52,7 +52,12 @@ def safe(text: str | None) -> str:
     """Text from outside, harmless to a terminal and to rich."""
     from rich.markup import escape
 
-    return escape(_CONTROL.sub("", text or ""))
+    return escape(stripped(text or ""))
+
+
+def stripped(text: str) -> str:
+    """Text from outside without what steers a terminal."""
+    return _CONTROL.sub("", text)
 
 
 def as_json(answer: Any, indent: int | None = None) -> str:

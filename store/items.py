@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, text, true, update
 
-from store import bulk
+from store import bulk, search
 from store.bulk import WANTED, wanted
 from store.models import Embedding, IndexOutbox, Item, ItemState, Verdict
 
@@ -41,6 +41,7 @@ def known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
 def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new items, given as column values."""
     bulk.insert(connection, _ITEM, rows)
+    search.learn(connection, rows)
 
 
 def give_date(connection: Connection, number: int, published_at: datetime, now: datetime) -> None:
@@ -173,6 +174,24 @@ def vectors_of(connection: Connection, numbers: Sequence[int]) -> Vectors:
     rows = connection.execute(query.where(_EMBEDDING.c.item_number.in_(WANTED)), wanted(numbers))
     found = {row[0]: row[1] for row in rows}
     return np.stack([np.frombuffer(found[number], dtype=np.float32) for number in numbers])
+
+
+def newest_vector(connection: Connection) -> int:
+    """The highest number of an item with a vector; 0 when there is none."""
+    return int(connection.execute(select(func.max(_EMBEDDING.c.item_number))).scalar_one() or 0)
+
+
+def vectors_after(connection: Connection, number: int, limit: int) -> list[int]:
+    """Numbers above `number` of items with a vector, lowest first."""
+    query = select(_EMBEDDING.c.item_number).where(_EMBEDDING.c.item_number > number)
+    query = query.order_by(_EMBEDDING.c.item_number).limit(limit)
+    return [int(found) for found in connection.execute(query).scalars()]
+
+
+def have_vectors(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Those of these items that have a vector by now."""
+    query = select(_EMBEDDING.c.item_number).where(_EMBEDDING.c.item_number.in_(WANTED))
+    return set(connection.execute(query, wanted(numbers)).scalars())
 
 
 def with_vectors(connection: Connection) -> set[int]:

@@ -466,6 +466,33 @@ class Digest(SQLModel, table=True):
     made_at: datetime = Field(sa_type=Utc)
 
 
+class Conversation(SQLModel, table=True):
+    """Questions that belong together: what was said before helps to read the next one."""
+
+    __tablename__ = "conversation"
+    id: int | None = Field(default=None, primary_key=True)
+    thesis_id: str
+    started_at: datetime = Field(sa_type=Utc)
+
+
+class Turn(SQLModel, table=True):
+    """A question and what was answered. `citations` are {n, item_id, url, quote, ...}.
+
+    `mode` says who worded it; `notes` what was left out of the answer and why.
+    """
+
+    __tablename__ = "turn"
+    id: int | None = Field(default=None, primary_key=True)
+    conversation_id: int = Field(foreign_key="conversation.id", index=True)
+    asked_at: datetime = Field(sa_type=Utc)
+    question: str
+    answer: str
+    citations: list[dict[str, Any]] = Field(sa_type=JSON)
+    refused: bool
+    mode: str
+    notes: list[str] = Field(sa_type=JSON)
+
+
 class KpiValue(SQLModel, table=True):
     """A figure of one period as a filing has it; `period_start` is `period_end` for a stock.
 

@@ -82,13 +82,16 @@ class IndexReader:
         self._collection: Any = None
         self._client: Any = None
 
-    def search(self, vector: Vectors, count: int) -> list[tuple[int, float]]:
+    def search(
+        self, vector: Vectors, count: int, *, reopen: bool = True
+    ) -> list[tuple[int, float]]:
         """(item number, cosine distance) of the `count` nearest, nearest first; approximate.
 
+        Without `reopen` an index that is open stays as it was, whatever was added since.
         Empty when nothing has been indexed. Raises IndexMismatch when another embedder made
         the index: distances between two models' vectors mean nothing.
         """
-        if not self._fresh():
+        if (reopen or self._collection is None) and not self._fresh():
             return []
         with _translated(self._folder):
             found = self._collection.query(

@@ -1,6 +1,7 @@
 """Every schema there ever was becomes the newest one, and the newest is what the models say."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from sqlmodel import SQLModel
 
 import store.models  # noqa: F401  # fills SQLModel.metadata
 from agent.errors import StoreBusy, StoreError
-from store import items, migrations
+from store import items, migrations, search
 from store.database import FILE_NAME, Database, _engine, open_database, open_to_read, writer_lock
+from store.search import Scope
 from tests.store.rows import row
 
 FOLDER = str(Path(migrations.__file__).parent)
-EARLIER = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
-FULL_TEXT = "item_text"
+EARLIER = [f"{n:04}" for n in range(1, 13)]
+FULL_TEXT = ("item_text", "item_cjk")
 
 
 @pytest.fixture
@@ -73,7 +75,11 @@ def test_earlier_schema_becomes_the_newest_and_keeps_its_rows(
     migrations.upgrade(engine, earlier)
     assert migrations.current_revision(engine) == earlier
     with engine.begin() as connection:
-        old = {**row(1, "kept through the change"), "event_reason": "", "state_reason": ""}
+        old = {
+            **row(1, "kept through the change 英伟达股价"),
+            "event_reason": "",
+            "state_reason": "",
+        }
         old |= {"first_seen_at": "2025-01-27 12:00:00.000000", "published_at": None}
         names = ", ".join(old)
         connection.execute(
@@ -83,6 +89,8 @@ def test_earlier_schema_becomes_the_newest_and_keeps_its_rows(
     assert migrations.current_revision(engine) == migrations.HEAD
     with upgraded.reading() as connection:
         (found,) = items.listing(connection, match="kept")
+        scope = Scope(until=datetime(2025, 2, 1, tzinfo=UTC))
+        assert search.lexical(connection, [], search.pairs("英伟达"), scope, 9) == [found.number]
     assert found.id == "i1"
     upgraded.close()
 
