@@ -93,6 +93,9 @@ class ChatServer(Loopback):
         return 200, completion(judgement())
 
     def _send(self, handler: BaseHTTPRequestHandler, status: int, body: Any) -> None:
+        if callable(body):
+            body(handler)
+            return
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
         handler.send_response(status)
         handler.send_header("content-type", "application/json")
