@@ -214,6 +214,18 @@ def _is_address(text: str) -> bool:
         return False
 
 
+class ChatSection(Section):
+    """Questions: the model that words answers, and what one answer may take.
+
+    `steps` are calls of the model, `seconds` for all of them, `tokens` of one.
+    """
+
+    model: str = ""
+    steps: Annotated[int, Field(ge=1, le=50)] = 8
+    seconds: Annotated[float, Field(gt=0)] = 120.0
+    tokens: Annotated[int, Field(ge=100)] = 3000
+
+
 class HttpSection(Section):
     """How sources are fetched.
 
@@ -268,6 +280,7 @@ class Config(Section):
     prices: PricesSection = PricesSection()
     alerts: AlertsSection = AlertsSection()
     digest: DigestSection = DigestSection()
+    chat: ChatSection = ChatSection()
     http: HttpSection = HttpSection()
     sources: tuple[SourceSection, ...] = ()
     channels: tuple[ChannelSection, ...] = ()

@@ -70,18 +70,19 @@ _QUOTED = re.compile(r"“([^”]+)”|\"([^\"]+)\"|「([^」]+)」|『([^』]+)
 _CJK = re.compile(r"[\u3400-\u9fff]+")
 
 
-def fault(text: str, sources: Sequence[str], allowed: str = "") -> str:
+def fault(text: str, sources: Sequence[str], allowed: Sequence[str] = ()) -> str:
     """What is wrong with `text`, which cites `sources`; "" when nothing is.
 
     One that holds a figure must hold against one of them alone: else the figure of one might be
-    said of the other. `allowed` are further words that names and figures may come from, such as
-    the date and the publisher of what is cited.
+    said of the other. `allowed` are, for each of them, further words that names and figures may
+    come from, such as its date and publisher.
     """
     if _MARKUP.search(text) or not all(one.isprintable() or one == "\n" for one in text):
         return "no plain sentence"
     if len(sources) > 1 and not _figures(text) and not _COUNT.search(text):
-        return _fault(text, "\n".join(sources), allowed)
-    faults = [_fault(text, source, allowed) for source in sources]
+        return _fault(text, "\n".join(sources), "\n".join(allowed))
+    beside = allowed or [""] * len(sources)
+    faults = [_fault(text, *one) for one in zip(sources, beside, strict=True)]
     return "" if "" in faults else faults[0] if faults else "it cites nothing"
 
 
@@ -151,6 +152,11 @@ def _wrong_way(text: str, source: str) -> str:
         if clear and all(others.search(one) and not mine.search(one) for one in closest):
             return "it turns a rise into a fall, or the other way round"
     return ""
+
+
+def closest(text: str, source: str) -> str:
+    """The sentence of `source` that shares most with `text`, word for word."""
+    return _closest(text, source)[0]
 
 
 def _closest(text: str, source: str) -> list[str]:

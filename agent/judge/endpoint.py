@@ -76,11 +76,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What an endpoint takes: `mode` is "schema", "json" or "text", each a fallback of the last."""
+    """What an endpoint takes: `mode` is "schema", "json" or "text", each a fallback of the last.
+
+    `usage` is whether it counts the tokens of a streamed answer.
+    """
 
     mode: str = "schema"
     effort: bool = True
     new_limit: bool = True
+    usage: bool = True
 
     def without(self, complaint: str) -> "Abilities | None":
         """What is left when it complains of a parameter by name; None when of none we sent."""
@@ -89,6 +93,8 @@ class Abilities:
             return replace(self, effort=False)
         if "max_completion_tokens" in said and self.new_limit:
             return replace(self, new_limit=False)
+        if "stream_options" in said and self.usage:
+            return replace(self, usage=False)
         named = any(name in said for name in ("response_format", "json_schema", "json_object"))
         if named and self.mode != "text":
             return replace(self, mode="json" if self.mode == "schema" else "text")
@@ -156,23 +162,16 @@ class Endpoint:
         return replace(found, milliseconds=round(1000 * (time.perf_counter() - started)))
 
     async def _request(self, messages: Sequence[Message], shape: Mapping[str, Any]) -> Call:
-        import openai
-
         while True:
             used = self.abilities
             try:
                 asked = body(self._settings, used, messages, shape)
                 return read_completion(await self._client.chat.completions.create(**asked))
-            except openai.APITimeoutError:
-                return Call(Outcome.TIMED_OUT, detail="the endpoint did not answer in time")
-            except openai.APIStatusError as error:
-                less = used.without(_complaint(error))
+            except failures() as error:
+                call, less = outcome_of(error, used)
                 if less is None:
-                    return failed(error.status_code)
+                    return call
                 self.abilities = less
-            except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-                detail = f"the endpoint could not be reached: {type(error).__name__}"
-                return Call(Outcome.UNAVAILABLE, detail=detail)
 
 
 def body(
@@ -198,6 +197,26 @@ def failed(status: int) -> Call:
         return Call(Outcome.REJECTED, detail=f"the endpoint rejected the request with {status}")
     hint = {401: "; check OPENAI_API_KEY", 404: "; check [judge] model and base_url"}
     return Call(Outcome.UNAVAILABLE, detail=f"the endpoint answered {status}{hint.get(status, '')}")
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What talking to an endpoint through the SDK raises, in the midst of an answer too."""
+    import httpx
+    import openai
+
+    return (openai.OpenAIError, httpx.HTTPError, ValueError, TypeError, AttributeError)
+
+
+def outcome_of(error: Exception, used: Abilities) -> tuple[Call, Abilities | None]:
+    """The call that ended so, and what to try with instead; None when that would not help."""
+    import openai
+
+    if isinstance(error, openai.APITimeoutError):
+        return Call(Outcome.TIMED_OUT, detail="the endpoint did not answer in time"), None
+    if isinstance(error, openai.APIStatusError):
+        return failed(error.status_code), used.without(_complaint(error))
+    detail = f"the endpoint could not be reached: {type(error).__name__}"
+    return Call(Outcome.UNAVAILABLE, detail=detail), None
 
 
 def read_completion(answer: "ChatCompletion") -> Call:

@@ -157,14 +157,15 @@ def settings(config: Config) -> Settings:
     )
 
 
-def price_of(config: Config) -> PriceSection:
-    """What the model costs; nothing on a server of one's own, unless a price is given."""
-    wanted = config.judge
-    if found := wanted.prices.get(wanted.model):
+def price_of(config: Config, model: str = "") -> PriceSection:
+    """What a model, or else the judge's, costs; nothing on a server of one's own, unless a price
+    is given."""
+    wanted, name = config.judge, model or config.judge.model
+    if found := wanted.prices.get(name):
         return found
     if wanted.base_url or os.environ.get("OPENAI_BASE_URL"):
         return FREE
     raise ConfigError(
-        f"[judge] prices has no {wanted.model!r}, so nobody could keep its budget",
+        f"[judge] prices has no {name!r}, so nobody could keep its budget",
         "Add what it costs, in dollars per million tokens",
     )

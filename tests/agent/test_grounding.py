@@ -62,5 +62,5 @@ def test_sentence_that_brings_in_anything_goes(text: str, sources: list[str], wh
 
 def test_day_and_publisher_may_be_named() -> None:
     assert "figure" in fault("On 27 January 2025 Nvidia shares fall.", [FALL])
-    allowed = "Reuters 2025-01-27 27 January 2025"
+    allowed = ["Reuters 2025-01-27 27 January 2025"]
     assert fault("On 27 January 2025 Reuters said that Nvidia shares fall.", [FALL], allowed) == ""
