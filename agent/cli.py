@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent import alerts_cli
+from agent import alerts_cli, chat_cli
 from agent.options import (
     DEFAULT_CONFIG,
     MOST_ROWS,
@@ -569,6 +569,9 @@ def digest(
         print("\n".join([made.parcel.subject, *told.lines]), file=sys.stderr)
         if not told.is_sent:
             raise typer.Exit(1)
+
+
+chat_cli.register(app)
 
 
 @app.command()

@@ -1,0 +1,82 @@
+"""An answer on a screen or in a pipe: its words, and the numbered panel of its sources.
+
+Words from outside are shown without markup or control codes; links are spelled out.
+"""
+
+import re
+import sys
+from typing import Any
+
+from agent import screen
+from agent.chat.answer import Answer, Citation
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_BULLET = re.compile(r"^- ")
+
+
+def show(answer: Answer) -> None:
+    """Print an answer: a page on a terminal, plain lines into a pipe."""
+    if sys.stdout.isatty():
+        out = screen.console()
+        out.print(words(answer.text))
+        out.print(sources(answer))
+    else:
+        print(plain(answer.text))
+        for line in _lines(answer):
+            print(line)
+    for note in answer.notes:
+        print(plain(f"note: {note}"), file=sys.stderr)
+
+
+def words(text: str) -> Any:
+    """Checked words as Markdown in which only our own bullets are markup."""
+    from rich.markdown import Markdown
+
+    return Markdown(_escaped(text), hyperlinks=False)
+
+
+def sources(answer: Answer) -> Any:
+    """The panel of sources, a title and a line with its link for each; nothing when none is cited.
+
+    A terminal that knows links opens the whole address of one that is cut to fit.
+    """
+    from rich.panel import Panel
+    from rich.style import Style
+    from rich.table import Table
+    from rich.text import Text
+
+    if not answer.citations:
+        return Text()
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="bold cyan", no_wrap=True)
+    table.add_column()
+    for one in answer.citations:
+        table.add_row(f"[{one.n}]".replace("[", r"\["), Text(plain(_title(one))))
+        style = Style(dim=True, link=one.url or None)
+        table.add_row("", Text(plain(one.link), style, no_wrap=True, overflow="ellipsis"))
+    return Panel(table, title="sources", title_align="left", border_style="dim", padding=(0, 1))
+
+
+def plain(text: str) -> str:
+    """Text without what steers a terminal; lines stay lines."""
+    return "\n".join(screen.stripped(line) for line in text.splitlines())
+
+
+def _lines(answer: Answer) -> list[str]:
+    return [f"[{one.n}] {plain(_title(one))} {plain(one.link)}" for one in answer.citations]
+
+
+def _title(one: Citation) -> str:
+    who = ", ".join(filter(None, (one.publisher, one.published)))
+    return f"{one.title} ({who})" if who else one.title
+
+
+def _escaped(text: str) -> str:
+    """Text of which Markdown sees the bullets and nothing else; a line stays a line."""
+    parts = []
+    for line in plain(text).splitlines():
+        bullet = _BULLET.match(line)
+        rest = _MARKUP.sub(r"\\\1", line[2:] if bullet else line)
+        rest = re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", rest) if not bullet else rest
+        parts.append(f"- {rest}" if bullet else f"\n{rest}\n")
+    return "\n".join(parts)
