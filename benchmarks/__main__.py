@@ -1,11 +1,11 @@
 """`make bench`: every benchmark in turn, some lines each.
 
-python -m benchmarks [replay|grouping|feeds|start|judge|score|spikes|worth|digest ...]
+python -m benchmarks [replay|grouping|feeds|start|judge|score|spikes|worth|digest|chat ...]
 """
 
 import sys
 
-from benchmarks import digest, feeds, grouping, judge, replay, score, spikes, start, worth
+from benchmarks import chat, digest, feeds, grouping, judge, replay, score, spikes, start, worth
 
 ALL = {
     "replay": replay.run,
@@ -17,6 +17,7 @@ ALL = {
     "spikes": spikes.run,
     "worth": worth.run,
     "digest": digest.run,
+    "chat": chat.run,
 }
 
 if __name__ == "__main__":
