@@ -24,6 +24,7 @@ def ask(
     from agent import screen
     from agent.chat.answering import Chat
     from agent.chat.sessions import Session
+    from agent.errors import StoreError
     from agent.workspace import reading
 
     asked = sys.stdin.read() if question == "-" else question
@@ -33,11 +34,14 @@ def ask(
         session = Session.last(workspace) if continue_ else Session(workspace)
         at = now()
         answer = chat.ask(asked, at, as_of=end_of(as_of), before=session.before)
-        session.add(asked.strip(), answer, at)
-    if as_json:
-        print(screen.as_json(answer.as_row(), indent=2))
-    else:
-        page.show(answer)
+        if as_json:
+            print(screen.as_json(answer.as_row(), indent=2), flush=True)
+        else:
+            page.show(answer)
+        try:
+            session.add(asked.strip(), answer, at)
+        except StoreError as error:
+            print(f"thesis: the answer was not kept: {error}", file=sys.stderr)
 
 
 def chat(

@@ -51,6 +51,8 @@ class Terminal:
                 self._ask(line)
         except ThesiswatchError as error:
             self._say(str(error))
+        except KeyboardInterrupt:
+            self._say("stopped")
         return True
 
     def greet(self) -> None:
@@ -67,11 +69,7 @@ class Terminal:
 
     def _ask(self, question: str) -> None:
         at = self._clock()
-        try:
-            answer = self._answered(question, at)
-        except KeyboardInterrupt:
-            self._say("stopped")
-            return
+        answer = self._answered(question, at)
         self._session.add(question.strip(), answer, at)
 
     def _answered(self, question: str, at: datetime) -> Answer:
@@ -87,7 +85,7 @@ class Terminal:
 
             def step(tool: str) -> None:
                 if not said:
-                    live.update(f"[dim]… {tool.replace('_', ' ')}[/dim]")
+                    live.update(f"[dim]… {screen.safe(tool.replace('_', ' '))}[/dim]")
 
             answer = self._chat.ask(
                 question,
@@ -100,6 +98,9 @@ class Terminal:
         return answer
 
     def _show(self, answer: Answer) -> None:
+        if not sys.stdout.isatty():
+            page.show(answer)
+            return
         self._out.print(page.words(answer.text))
         self._out.print(page.sources(answer))
         for note in answer.notes:
@@ -150,7 +151,8 @@ class Terminal:
     def _export(self, rest: str) -> None:
         path = Path(rest or EXPORT).expanduser()
         try:
-            path.write_text(self._session.as_markdown(), encoding="utf-8")
+            with path.open("x", encoding="utf-8") as out:
+                out.write(self._session.as_markdown())
         except OSError as error:
             reason = error.strerror or error
             raise ThesiswatchError(f"{path} cannot be written: {reason}", "Name another") from error

@@ -1,26 +1,51 @@
-"""Whether a sentence that a model wrote holds against the text it cites. Pure.
+"""Whether a sentence that a model wrote holds against one text that it cites. Pure.
 
-A model may choose words; it brings in no figure, no name, no quote and no "not" of its own, and
-turns no rise into a fall. A sentence that does, or that shares too little with what it cites, is
-dropped, not mended. It is a sieve with narrow holes: true sentences are lost in it too.
+A model may choose words; it brings in no figure, day, name, quote, "not" or certainty of its own,
+and turns no rise into a fall. A sentence that does, or that shares too little with what it cites,
+is dropped, not mended. It is a sieve with narrow holes: true sentences are lost in it too, and a
+false one that is put together from one sentence's own words may slip through.
 """
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from agent.excerpts import sentences
 from agent.judge.quotes import check
 
-SHARED = 0.5
+SHARED = 0.65
 """Least share of a sentence's longer words that stand in what it cites."""
+STRANGE = 2
+"""So many longer words in a row that do not stand there are a claim of their own."""
 SHARED_CJK = 0.6
-"""The same of its pairs of Chinese characters, where what it cites is Chinese too."""
+"""The least share of its pairs of Chinese characters, where what it cites is Chinese too."""
 QUOTED_WORDS = 2
 """Words in quotation marks from which on they are somebody's words and not a term."""
+
+Entities = Callable[[str], frozenset[str]]
+"""Which of the thesis' entities a text names, by any of their names."""
+
+_MONTHS = "january february march april may june july august september october november december"
+_MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS.split())
+_DAYS = (
+    re.compile(r"(?P<y>(?:19|20)\d\d)-(?P<m>\d\d)-(?P<d>\d\d)"),
+    re.compile(r"(?:(?P<y>(?:19|20)\d\d)年)?(?P<m>\d{1,2})月(?P<d>\d{1,2})[日号]"),
+    re.compile(
+        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)? (?P<name>{_MONTH})\.?(?:,? (?P<y>(?:19|20)\d\d))?\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"\b(?P<name>{_MONTH})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<y>(?:19|20)\d\d))?\b",
+        re.IGNORECASE,
+    ),
+)
 _FIGURE = re.compile(
-    r"(?<![A-Za-z0-9_.-])[$€£¥]?(\d+(?:[.,:/-]\d+)*%?)"
-    r"(?:[ -]?(millions?|billions?|trillions?|thousand|percent|per cent|percentage|times|x|bn|mn|tn"
-    r"|[mbk]|万亿|[万亿倍])(?![a-z]))?",
+    r"(?P<sign>(?<![A-Za-z0-9])[-−+])?(?P<money>[$€£¥])?(?<![A-Za-z0-9.])(?<![A-Za-z0-9]-)"
+    r"(?P<number>\.?\d+(?:[.,:/]\d+)*)(?P<percent>%)?"
+    r"(?:[ -]?(?P<unit>millions?|billions?|trillions?|thousand|percent|per cent|percentage|times"
+    r"|x|bn|mn|tn|[mbk]|万亿|[万亿倍])(?![a-z]))?"
+    r"(?:[ -]?(?P<coin>dollars?|usd|euros?|pounds?|yuan|美元|欧元|元)(?![a-z]))?",
     re.IGNORECASE,
 )
 _UNITS = {
@@ -30,128 +55,120 @@ _UNITS = {
     "thousand": "k", "k": "k", "percent": "%", "per cent": "%", "percentage": "%",
     "times": "x", "x": "x",
 }  # fmt: skip
+_COINS = {"dollar": "$", "usd": "$", "euro": "€", "pound": "£", "yuan": "¥"}
+_COINS |= {"美元": "$", "欧元": "€", "元": "¥"}
 _COUNT = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty"
-    r"|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|trillions?|dozens?"
-    r"|half|halv\w+|thirds?|quarters?|twice|doubl\w+|tripl\w+|tenfold|quadrupl\w+)\b",
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
+    r"|sixteen|seventeen|eighteen|nineteen"
+    r"|(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf|thirteen|fourteen|fifteen|sixteen"
+    r"|seventeen|eighteen|nineteen)ths?|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+    r"|hundreds?|thousands?|millions?|billions?|trillions?|dozens?|half|halves|halved?|thirds?"
+    r"|quarters?|twice|doubl(?:e[sd]?|ing)|tripl(?:e[sd]?|ing)|tenfold|quadrupled?)\b",
     re.IGNORECASE,
+)
+_COUNT_CJK = re.compile(
+    r"百分之[零一二三四五六七八九十百点\d.]+|[一二三四五六七八九两几数半]成"
+    r"|[一二三四五六七八九十两几数]+倍|[一二三四五六七八九十百千两]+(?:万|亿|家|个|名|款|座|天|年|月)"
 )
 _OPENERS = frozenset(
     "a an the in on at it its this that these those some two one both as by for from after before "
     "while with according meanwhile separately another others there they he she his her their no "
     "not but and or so if when where who what which how why since until over under against also "
-    "however still yet each all most many several such then thus".split()
+    "however still yet each all most many several such then thus because despite although though "
+    "unlike like given thanks even only once whether among through during between within about "
+    "around instead rather just here now".split()
 )
 """Words that may open a sentence without standing in what it cites."""
+_COMMON = frozenset(
+    "about above after again against ahead almost along also among another around away back been "
+    "because before behind being below between both came come does done down during each else "
+    "even ever every from gave give given gives goes going gone have having here into itself just "
+    "like made make makes many more most much near next only other ours over said same says "
+    "saying seen show shows since some still such take taken takes tell than that their them then "
+    "there these they this those through told took toward towards under until upon very well went "
+    "were what when where which while whose will with within year years according reports wrote "
+    "writes".split()
+)
+"""Longer words that say nothing by themselves."""
 _LETTER = "[A-Za-z0-9]"
 _NAME = re.compile(
     rf"(?<!{_LETTER})(?:[A-Z][A-Za-z0-9À-ɏ&'’.-]*|{_LETTER}*[a-z][A-Z]{_LETTER}*"
     rf"|[A-Za-z]+\d[A-Za-z0-9-]*)"
 )
 _WORD = re.compile(r"[^\W\d_]{4,}")
+_CJK = re.compile(r"[\u3400-\u9fff]+")
 _NOT = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|denie[sd]|deny|refuse[sd]?"
-    r"|reject(?:s|ed)?|fail(?:s|ed)?|cancel\w*|unable|unlikely|hardly)\b|n['’]t\b|[不没未否非无]",
+    r"|reject(?:s|ed)?|fail(?:s|ed|ure)?|cancel\w*|unable|unlikely|hardly|scrap(?:s|ped)|halt\w*"
+    r"|abandon\w*|withdr[ae]w\w*|suspend\w*|shelve[sd]?|end(?:s|ed)|drop(?:s|ped) (?:plans|its))\b"
+    r"|n['’]t\b|[不没未否非无]",
     re.IGNORECASE,
+)
+_HEDGE = re.compile(
+    r"\b(?:could|may|might|would|if|plan(?:s|ned)?|consider(?:s|ing|ed)?|talks|expect(?:s|ed)?"
+    r"|rumou?r\w*|reported(?:ly)?|alleged(?:ly)?|possib\w+|likely(?! between)|unlikely|aims?"
+    r"|wants?|seeks?|propos\w+|potential\w*|said to|predict\w*|forecast\w*|hopes?|weigh(?:s|ing))\b"
+    r"|[可或]能|计划|考虑|预计|据称|据报|传闻",
 )
 _UP = re.compile(
     r"\b(?:rose|rise[sn]?|rising|up|gain\w*|grew|grow\w*|increas\w*|higher|climb\w*|surg\w*|jump\w*"
-    r"|soar\w*|expand\w*|accelerat\w*|strengthen\w*|stronger|beat|boost\w*)\b|上涨|增长|增加|走强|上升",
+    r"|soar\w*|expand\w*|accelerat\w*|strengthen\w*|stronger|beat|boost\w*|more|wins?|above)\b|上涨|增长|增加|走强|上升",
     re.IGNORECASE,
 )
 _DOWN = re.compile(
     r"\b(?:fell|fall(?:s|en|ing)?|down|drop\w*|declin\w*|decreas\w*|lower|cut\w*|sank|sink\w*|shrank"
-    r"|shrink\w*|plung\w*|slump\w*|tumbl\w*|slow\w*|weaken\w*|weaker|miss(?:es|ed)?|reduc\w*)\b"
+    r"|shrink\w*|plung\w*|slump\w*|tumbl\w*|slow\w*|weaken\w*|weaker|miss(?:es|ed)?|reduc\w*|less|below"
+    r"|los[est]\w*)\b"
     r"|下跌|下降|减少|走弱|暴跌",
     re.IGNORECASE,
 )
+_PASSIVE = re.compile(r"\b(?:by|from|of|against)\b|[被由向对]")
 _MARKUP = re.compile(r"https?:|www\.|[<>{}|`]|\]\(")
-_QUOTED = re.compile(r"“([^”]+)”|\"([^\"]+)\"|「([^」]+)」|『([^』]+)』")
-_CJK = re.compile(r"[\u3400-\u9fff]+")
+_QUOTED = re.compile(
+    r"“([^”]+)”|\"([^\"]+)\"|「([^」]+)」|『([^』]+)』|«([^»]+)»|„([^“”]+)[“”]|‘([^’]{3,})’(?!\w)"
+    r"|(?<!\w)'([^']{3,})'(?!\w)"
+)
 
 
-def fault(text: str, sources: Sequence[str], allowed: Sequence[str] = ()) -> str:
-    """What is wrong with `text`, which cites `sources`; "" when nothing is.
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number with all that says what it is of: sign, currency, unit."""
 
-    One that holds a figure must hold against one of them alone: else the figure of one might be
-    said of the other. `allowed` are, for each of them, further words that names and figures may
-    come from, such as its date and publisher.
+    sign: str
+    money: str
+    number: str
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.sign}{self.money}{self.number}{self.unit}"
+
+
+def fault(text: str, source: str, allowed: str = "", entities: Entities | None = None) -> str:
+    """What is wrong with `text`, which cites `source`; "" when nothing is.
+
+    `allowed` are further words that names and days may come from, such as the day and publisher of
+    what is cited; `entities` lets a name stand for another one of the same entity.
     """
-    if _MARKUP.search(text) or not all(one.isprintable() or one == "\n" for one in text):
+    if _MARKUP.search(text) or not all(map(_is_plain, text)):
         return "no plain sentence"
-    if len(sources) > 1 and not _figures(text) and not _COUNT.search(text):
-        return _fault(text, "\n".join(sources), "\n".join(allowed))
-    beside = allowed or [""] * len(sources)
-    faults = [_fault(text, *one) for one in zip(sources, beside, strict=True)]
-    return "" if "" in faults else faults[0] if faults else "it cites nothing"
-
-
-def _fault(text: str, source: str, allowed: str) -> str:
-    known = f"{source}\n{allowed}"
+    closest_ = _closest(text, source)
     return (
         _wrong_quote(text, source)
-        or _wrong_figure(text, known)
-        or _wrong_name(text, known)
-        or _wrong_way(text, source)
-        or ("" if _shares(text, known) else "too little of it stands there")
+        or _wrong_day(text, f"{source}\n{allowed}")
+        or _wrong_figure(text, source, allowed)
+        or _wrong_name(text, f"{source}\n{allowed}", entities)
+        or _wrong_place(text, source, allowed, entities)
+        or _wrong_way(text, closest_)
+        or _wrong_roles(text, closest_, entities)
+        or _strange(text, f"{source}\n{allowed}", entities)
     )
 
 
-def _wrong_quote(text: str, source: str) -> str:
-    for match in _QUOTED.finditer(text):
-        quoted = next(part for part in match.groups() if part)
-        long = (
-            len(quoted.split()) >= QUOTED_WORDS or len(re.findall(r"[\u3400-\u9fff]", quoted)) > 3
-        )
-        if long and isinstance(check(quoted.strip(" .,;:!?"), source), str):
-            return f"the quote {quoted!r} does not stand there"
-    return ""
-
-
-def _wrong_figure(text: str, source: str) -> str:
-    known = _figures(source)
-    numbers = {number for number, _ in known}
-    for number, unit in _figures(text):
-        if (number, unit) not in known and (unit or number not in numbers):
-            return f"the figure {number}{unit} does not stand there"
-    low = source.casefold()
-    for match in _COUNT.finditer(text):
-        if match[0].casefold() not in low:
-            return f"the figure {match[0]} does not stand there"
-    return ""
-
-
-def _figures(text: str) -> set[tuple[str, str]]:
-    """Numbers with the unit behind them; commas between thousands do not count."""
-    found = set()
-    for match in _FIGURE.finditer(text):
-        number, unit = match[1], (match[2] or "").casefold()
-        if number.endswith("%"):
-            number, unit = number[:-1], "%"
-        number = re.sub(r",(?=\d{3}\b)", "", number)
-        found.add((number, _UNITS.get(unit, unit)))
-    return found
-
-
-def _wrong_name(text: str, source: str) -> str:
-    low = source.casefold()
-    for match in _NAME.finditer(text):
-        name = re.sub(r"['’]s$", "", match[0].rstrip(".’'-"))
-        if name.casefold() not in _OPENERS and name.casefold() not in low:
-            return f"the name {name} does not stand there"
-    return ""
-
-
-def _wrong_way(text: str, source: str) -> str:
-    """A "not" or a direction that the sentences it comes closest to do not have."""
-    closest = _closest(text, source)
-    if bool(_NOT.search(text)) != any(_NOT.search(one) for one in closest):
-        return "it says no where the source does not, or the other way round"
-    for mine, others in ((_UP, _DOWN), (_DOWN, _UP)):
-        clear = mine.search(text) and not others.search(text)
-        if clear and all(others.search(one) and not mine.search(one) for one in closest):
-            return "it turns a rise into a fall, or the other way round"
-    return ""
+def _is_plain(character: str) -> bool:
+    """Whether it is what it looks like: no third script, no fraction, no raised digit."""
+    if character.isalpha():
+        return unicodedata.name(character, "").startswith(("LATIN", "CJK", "GREEK", "MICRO"))
+    return character.isprintable() and unicodedata.category(character) not in ("No", "Nl")
 
 
 def closest(text: str, source: str) -> str:
@@ -159,34 +176,254 @@ def closest(text: str, source: str) -> str:
     return _closest(text, source)[0]
 
 
+def _wrong_quote(text: str, source: str) -> str:
+    if (
+        text.count("“") + text.count("„") < text.count("”")
+        or text.count("“") > text.count("”")
+        or text.count('"') % 2
+    ):
+        return "half a quote does not say whose words it is"
+    for match in _QUOTED.finditer(text):
+        quoted = next(part for part in match.groups() if part)
+        long = len(quoted.split()) >= QUOTED_WORDS or len("".join(_CJK.findall(quoted))) > 3
+        if long and isinstance(check(quoted.strip(" .,;:!?"), source), str):
+            return f"the quote {quoted!r} does not stand there"
+    return ""
+
+
+def _days(text: str) -> tuple[set[tuple[int, int, int]], str]:
+    """Days that a text names, (year or 0, month, day), and the text without them."""
+    found: set[tuple[int, int, int]] = set()
+    for pattern in _DAYS:
+        for match in pattern.finditer(text):
+            parts = match.groupdict()
+            name = (parts.get("name") or "").casefold()[:3]
+            month = _MONTHS.split().index(_full(name)) + 1 if name else 0
+            found.add((int(parts["y"] or 0), month or int(parts["m"]), int(parts["d"])))
+        text = pattern.sub(" ", text)
+    return found, text
+
+
+def _full(short: str) -> str:
+    return next(month for month in _MONTHS.split() if month.startswith(short))
+
+
+def _wrong_day(text: str, known: str) -> str:
+    there, _ = _days(known)
+    for year, month, day in _days(text)[0]:
+        if not any(day == d and month == m and year in (0, y) for y, m, d in there):
+            return f"the day {day}/{month} does not stand there"
+    return ""
+
+
+def _wrong_figure(text: str, source: str, allowed: str) -> str:
+    rest = _days(text)[1]
+    known = figures(source)
+    years = set(re.findall(r"\b(?:19|20)\d\d\b", f"{source} {allowed}"))
+    falls = bool(_DOWN.search(text))
+    for one in figures(rest):
+        is_year = one == Figure("", "", one.number, "") and one.number in years
+        if not is_year and not any(_same(one, other, falls) for other in known):
+            return f"the figure {one} does not stand there"
+    counts = _counts(source)
+    for match in _COUNT.finditer(rest):
+        if _plainly(match[0]) not in counts:
+            return f"the figure {match[0]} does not stand there"
+    for match in _COUNT_CJK.finditer(rest):
+        if match[0] not in source:
+            return f"the figure {match[0]} does not stand there"
+    return ""
+
+
+def figures(text: str) -> set[Figure]:
+    """The figures of a text; days are none, and commas between thousands do not count."""
+    found = set()
+    for match in _FIGURE.finditer(_days(text)[1]):
+        number = re.sub(r",(?=\d{3}\b)", "", match["number"]).rstrip(".,:/")
+        unit = "%" if match["percent"] else (match["unit"] or "").casefold()
+        coin = (match["coin"] or "").casefold().rstrip("s")
+        found.add(
+            Figure(
+                (match["sign"] or "").replace("−", "-"),
+                match["money"] or _COINS.get(coin, ""),
+                number,
+                _UNITS.get(unit, unit),
+            )
+        )
+    return found
+
+
+def _same(mine: Figure, other: Figure, falls: bool) -> bool:
+    """Whether a figure is that one; a sign may be left out where words say which way."""
+    if (mine.money, mine.number, mine.unit) != (other.money, other.number, other.unit):
+        return False
+    if mine.sign == other.sign:
+        return True
+    return not mine.sign and (other.sign == "+" or falls)
+
+
+def _counts(text: str) -> set[str]:
+    return {_plainly(match[0]) for match in _COUNT.finditer(text)}
+
+
+def _plainly(word: str) -> str:
+    return word.casefold().rstrip("s")
+
+
+def _names(text: str) -> list[str]:
+    """Words that look like names, in order; a sentence's first one does too."""
+    found = []
+    for match in _NAME.finditer(text):
+        name = re.sub(r"['’]s$", "", match[0].rstrip(".’'-"))
+        if name.casefold() not in _OPENERS:
+            found.append(name)
+    return found
+
+
+def _tokens(text: str) -> set[str]:
+    """Lower-case words, those with hyphens and full stops in parts too."""
+    whole = {re.sub(r"['’]s$", "", word) for word in re.findall(r"[\w&'’.-]+", text.casefold())}
+    whole = {word.strip(".’'-") for word in whole}
+    return whole | {part for word in whole for part in re.split(r"[-.]", word)}
+
+
+def _wrong_name(text: str, known: str, entities: Entities | None) -> str:
+    there = _tokens(known)
+    of = entities or (lambda _: frozenset())
+    missing = of(text) - of(known)
+    if missing:
+        return f"the name {sorted(missing)[0]} does not stand there"
+    for name in _names(_days(text)[1]):
+        low = name.casefold()
+        parts = [part for part in re.split(r"[-.]", low) if part]
+        stands = low in there or all(part in there for part in parts)
+        if not stands and not (of(name) and of(name) <= of(known)):
+            return f"the name {name} does not stand there"
+    return ""
+
+
+def _wrong_place(text: str, source: str, allowed: str, entities: Entities | None) -> str:
+    """A figure that the source has of somebody else: its sentence, with the one before where it
+    names nobody, must have the names."""
+    mine = figures(_days(text)[1])
+    if not mine or not entities:
+        return ""
+    wanted = entities(text)
+    parts = [source[start:end] for start, end in sentences(source)] or [source]
+    title = parts[0]
+    for one in mine:
+        places = [
+            n for n, part in enumerate(parts) if any(_same(one, f, True) for f in figures(part))
+        ]
+        windows = [
+            parts[n] if entities(parts[n]) else " ".join([title, *parts[max(0, n - 1) : n + 1]])
+            for n in places
+        ]
+        if windows and not any(wanted <= entities(f"{window} {allowed}") for window in windows):
+            return f"the figure {one} is said of somebody else there"
+    return ""
+
+
+def _wrong_way(text: str, closest_: list[str]) -> str:
+    """A "not", a "may" or a direction that the sentences it comes closest to do not have."""
+    if bool(_NOT.search(text)) != any(_NOT.search(one) for one in closest_):
+        return "it says no where the source does not, or the other way round"
+    if not _HEDGE.search(text) and any(_HEDGE.search(one) for one in closest_):
+        return "it is certain of what the source only expects or reports"
+    for mine, others in ((_UP, _DOWN), (_DOWN, _UP)):
+        clear = mine.search(text) and not others.search(text)
+        if clear and all(others.search(one) and not mine.search(one) for one in closest_):
+            return "it turns a rise into a fall, or the other way round"
+    return ""
+
+
+def _wrong_roles(text: str, closest_: list[str], entities: Entities | None) -> str:
+    """Two names in the other order with no word that would turn them around, or a figure of one
+    that is said of the other."""
+    if not entities:
+        return ""
+    mine, owners = _order(text, entities), _owners(text, entities)
+    for one in closest_:
+        theirs = [name for name in _order(one, entities) if name in mine]
+        turned = len(theirs) > 1 and theirs == [n for n in mine if n in theirs][::-1]
+        if turned and not (_PASSIVE.search(text) or _PASSIVE.search(one)):
+            return "it turns around who did what"
+        for number, owner in _owners(one, entities).items():
+            said = owners.get(number, owner)
+            if said != owner and {said, owner} <= set(theirs):
+                return f"the figure {number} is said of somebody else there"
+    return ""
+
+
+def _owners(text: str, entities: Entities) -> dict[str, str]:
+    """Whose each figure is: the entity that is named last before it."""
+    found: dict[str, str] = {}
+    for match in _FIGURE.finditer(text):
+        before = _order(text[: match.start()], entities)
+        if before:
+            found[match["number"]] = _last(text[: match.start()], before, entities)
+    return found
+
+
+def _last(text: str, names: list[str], entities: Entities) -> str:
+    """Which of these names stands last in a text."""
+    start = len(text)
+    while start > 0:
+        start -= 1
+        here = entities(text[start:]) & set(names)
+        if here and (start == 0 or not text[start - 1].isalnum()):
+            return sorted(here)[0]
+    return names[-1]
+
+
+def _order(text: str, entities: Entities) -> list[str]:
+    """The entities that a text names, in the order in which they come up."""
+    found: list[str] = []
+    for end in range(1, len(text) + 1):
+        if end == len(text) or not text[end].isalnum() or _CJK.match(text[end - 1]):
+            for name in sorted(entities(text[:end]) - set(found)):
+                found.append(name)
+    return found
+
+
 def _closest(text: str, source: str) -> list[str]:
     """The sentences of the source that share most with the text; all that share as much."""
     parts = [source[start:end] for start, end in sentences(source)] or [source]
-    stems = {*_stems(text), *_pairs(text)}
+    stems = {*_stems(text), *_pairs(text), *(name.casefold() for name in _names(text))}
     held = [sum(stem in part.casefold() for stem in stems) for part in parts]
     return [part for part, count in zip(parts, held, strict=True) if count == max(held)]
 
 
 def _stems(text: str) -> list[str]:
-    """The beginnings of the longer Latin words."""
-    return [word.casefold()[:5] for word in _WORD.findall(text) if word.isascii()]
+    """The beginnings of the longer Latin words that say something and are no names."""
+    words = [word.casefold() for word in _WORD.findall(_NAME.sub(" ", text)) if word.isascii()]
+    return [word[:5] for word in words if word not in _COMMON]
 
 
-def _shares(text: str, source: str) -> bool:
-    """Whether enough of its longer Latin words, and of its pairs of Chinese, stand in the source.
+def _strange(text: str, known: str, entities: Entities | None) -> str:
+    """Too many words that do not stand there, or several in a row.
 
-    Chinese about a source in another language can be held to its names and figures only, and must
-    have one of them.
+    Chinese about a source without any must quote it: nothing else could be held against it.
     """
-    stems, low = _stems(text), source.casefold()
-    if stems and sum(stem in low for stem in stems) < SHARED * len(stems):
-        return False
-    chinese = _pairs(text)
+    stems, low = _stems(text), known.casefold()
+    there = [stem in low for stem in stems]
+    in_a_row = "".join("x" if not one else "." for one in there)
+    if stems and (sum(there) < SHARED * len(stems) or "x" * STRANGE in in_a_row):
+        return "too little of it stands there"
+    chinese = _pairs(_without_names(text, entities))
     if not chinese:
-        return True
-    if not _pairs(source):
-        return bool(stems or _NAME.search(text) or _figures(text))
-    return sum(pair in source for pair in chinese) >= SHARED_CJK * len(chinese)
+        return ""
+    if not _pairs(known):
+        return "" if _QUOTED.search(text) else "too little of it stands there: it must quote"
+    held = sum(pair in known for pair in chinese)
+    return "" if held >= SHARED_CJK * len(chinese) else "too little of it stands there"
+
+
+def _without_names(text: str, entities: Entities | None) -> str:
+    """A text without its runs of Chinese that only name somebody."""
+    if not entities:
+        return text
+    return _CJK.sub(lambda run: "" if len(run[0]) < 6 and entities(run[0]) else run[0], text)
 
 
 def _pairs(text: str) -> list[str]:

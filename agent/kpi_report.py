@@ -28,7 +28,10 @@ def table(workspace: Workspace, now: datetime) -> Answer:
             connection, thesis.id, {kpi.id: kpi.definition for kpi in thesis.kpis}
         )
         states = sources.states(connection)
-    figures = {id_: as_figures(rows) for id_, rows in stored.items()}
+    figures = {
+        id_: as_figures([row for row in rows if row.recorded_at <= now])
+        for id_, rows in stored.items()
+    }
     ciks = {entity.id: entity.cik or "" for entity in thesis.entities}
     newest = _newest(thesis, figures)
     return {

@@ -12,7 +12,7 @@ from agent.days import start_of_month
 from agent.evaluation import Said, agreement
 from agent.judge import gate, llm
 from agent.judge.account import Account, Later, Question
-from agent.judge.endpoint import Call, Outcome
+from agent.judge.endpoint import ANSWER_TOKENS, Call, Outcome
 from agent.judge.gate import Tally
 from store import batches, calls, verdicts
 from store.database import Database
@@ -89,13 +89,14 @@ def open_account(
     later: Later | None,
     price: PriceSection,
     purpose: str = PURPOSE,
+    answer_tokens: int = ANSWER_TOKENS,
 ) -> Account:
     """The account of a run at `now`; with None it asks nobody and knows what was answered.
 
     With `later` questions are put there for a batch.
     """
     left = None if now is None else min(config.judge.run_budget, month_left(database, config, now))
-    return Account(price, left, StoredCalls(database, now, purpose), later)
+    return Account(price, left, StoredCalls(database, now, purpose), later, answer_tokens)
 
 
 def month_left(database: Database, config: Config, now: datetime) -> float:

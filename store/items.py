@@ -351,8 +351,12 @@ def listing(
         )
         query = query.where(has.bindparams(category=category))
     if match and match.strip():
-        found = text("item.number IN (SELECT rowid FROM item_text WHERE item_text MATCH :match)")
-        query = query.where(found.bindparams(match=_quoted(match)))
+        found = text(
+            "item.number IN (SELECT rowid FROM item_text WHERE item_text MATCH :match"
+            " UNION SELECT rowid FROM item_cjk WHERE item_cjk MATCH :chinese)"
+        )
+        chinese = " ".join(search.pairs(match)) or "-"
+        query = query.where(found.bindparams(match=_quoted(match), chinese=f'"{chinese}"'))
     return list(connection.execute(query.limit(limit)))
 
 

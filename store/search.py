@@ -67,12 +67,6 @@ def learn(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def learn_all(connection: Connection) -> None:
-    """Index the Chinese of every stored item."""
-    columns = [_ITEM.c[name] for name in ("id", *_READ)]
-    learn(connection, [dict(row._mapping) for row in connection.execute(select(*columns))])
-
-
 def lexical(
     connection: Connection, words: Sequence[str], chinese: Sequence[str], scope: Scope, limit: int
 ) -> list[int]:
@@ -138,17 +132,29 @@ def within(connection: Connection, scope: Scope, limit: int) -> list[int]:
     return [int(number) for number in rows.scalars()]
 
 
-def frequency(connection: Connection, word: str) -> int:
-    """How many items hold a word or phrase."""
+def frequency(connection: Connection, word: str, until: datetime) -> int:
+    """How many of the items known by `until` hold a word or phrase."""
     table, said = ("item_cjk", " ".join(pairs(word))) if pairs(word) else ("item_text", word)
-    match = '"' + said.replace('"', '""') + '"'
-    query = text(f"SELECT count(*) FROM {table} WHERE {table} MATCH :match")
-    return int(connection.execute(query, {"match": match}).scalar_one())
+    given: dict[str, Any] = {"match": '"' + said.replace('"', '""') + '"'}
+    query = f"SELECT count(*) FROM {table} WHERE {table} MATCH :match"
+    if _came_later(connection, until):
+        query = (
+            f"SELECT count(*) FROM {table} JOIN item ON item.number = {table}.rowid "
+            f"WHERE {table} MATCH :match AND item.first_seen_at <= :until"
+        )
+        given["until"] = to_text(until)
+    return int(connection.execute(text(query), given).scalar_one())
 
 
-def count(connection: Connection) -> int:
-    """How many items there are."""
-    return int(connection.execute(text("SELECT count(*) FROM item")).scalar_one())
+def count(connection: Connection, until: datetime) -> int:
+    """How many items were known by `until`."""
+    query = text("SELECT count(*) FROM item WHERE first_seen_at <= :until")
+    return int(connection.execute(query, {"until": to_text(until)}).scalar_one())
+
+
+def _came_later(connection: Connection, until: datetime) -> bool:
+    newest = connection.execute(text("SELECT max(first_seen_at) FROM item")).scalar()
+    return str(newest or "") > str(to_text(until))
 
 
 def candidates(connection: Connection, numbers: Sequence[int], scope: Scope) -> list[Any]:

@@ -127,7 +127,8 @@ class IndexReader:
         path = self._folder / WATERMARK
         if not path.is_file():
             return False
-        mark = path.read_text(encoding="ascii")
+        with _translated(self._folder):
+            mark = path.read_text(encoding="ascii")
         if mark != self._seen or self._collection is None:
             self.close()
             self._client, self._collection = _open(self._folder, self._embedder)

@@ -55,10 +55,11 @@ class ChatServer(Loopback):
 
     `script(...)`        the next requests get these behaviours, one each, in order
     `always(behaviour)`  every request after the script gets this; without it, "not relevant"
+    With `keeps_alive` a connection serves one request after the other, as real endpoints do.
     `stall`              a behaviour that ends when the other side or the server hangs up
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_alive: bool = False) -> None:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.retry_after = "0"
@@ -68,6 +69,9 @@ class ChatServer(Loopback):
         outer = self
 
         class Handler(QuietHandler):
+            protocol_version = "HTTP/1.1" if keeps_alive else "HTTP/1.0"
+            timeout = 1.0  # for the next request on a connection that is kept
+
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 with outer._lock:

@@ -20,7 +20,7 @@ import pytest
 from agent.chat.answering import Chat
 from agent.workspace import Workspace, reading
 from tests.agent.chat.conftest import copied, demo_config  # noqa: F401  # fixtures
-from tests.stored import embedded, indexed
+from tests.stored import embedded, indexed, select
 
 SECONDS = float(os.environ.get("THESISWATCH_SOAK", "8"))
 BATCH = 40
@@ -60,6 +60,19 @@ def finds(chat: Chat, batch: int) -> bool:
     return not answer.refused and name_of(batch) in answer.text
 
 
+def stored(config: Path) -> int:
+    (row,) = select(config.parent / "data", "SELECT count(*) FROM item")
+    return int(row[0])
+
+
+def wait_for_writing(config: Path, before: int) -> None:
+    """Until the run has taken its items and is on its way through the stages."""
+    ends = time.monotonic() + 60
+    while stored(config) == before:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
 def check_index(workspace: Workspace) -> None:
     folder = workspace.database.folder
     assert indexed(folder, workspace.embedder.name) == embedded(folder)
@@ -96,7 +109,6 @@ def test_kill_of_either_leaves_the_index_whole(
     dice = random.Random(7)
     for batch in range(3):
         write(lines, batch)
-        run = subprocess.Popen(command("import", lines, "--config", config))
         chat = subprocess.Popen(
             command("chat", "--config", config),
             stdin=subprocess.PIPE,
@@ -104,10 +116,14 @@ def test_kill_of_either_leaves_the_index_whole(
             stderr=subprocess.DEVNULL,
         )
         assert chat.stdin is not None
-        chat.stdin.write(b"Who invested in Tenstorrent?\n" * 30)
+        chat.stdin.write(b"Who invested in Tenstorrent?\n" * 200)
         chat.stdin.flush()
-        time.sleep(dice.uniform(1.0, 4.0))
+        before = stored(config)
+        run = subprocess.Popen(command("import", lines, "--config", config))
+        wait_for_writing(config, before)
+        time.sleep(dice.uniform(0.0, 0.5))
         struck = run if victim == "run" else chat
+        assert struck.poll() is None
         struck.send_signal(signal.SIGKILL)
         chat.stdin.close()
         for process in (run, chat):

@@ -70,6 +70,7 @@ class Chat:
         showing: Showing | None = None,
     ) -> Answer:
         """The answer as of `as_of`, or else `now`; `before` are the turns of the conversation."""
+        question = question.encode("utf-8", "replace").decode()  # half an emoji is a question mark
         question = " ".join(question.split())[:LONGEST]
         words, showing = phrases.of(question), showing or Showing()
         tools = self._tools(words, now, as_of)
@@ -116,7 +117,8 @@ class Chat:
     ) -> Answer:
         """Raises Stopped when nothing that holds was said and the model could not go on."""
         chosen, code = self.workspace.config.chat, secrets.token_hex(6)
-        checker, said = Checker(tools.shelf), _Said(showing)
+        checker = Checker(tools.shelf, self._retriever.names.ids)
+        said, notes = _Said(showing), list[str]()
         spoken = model.converse(
             question,
             before,
@@ -126,15 +128,18 @@ class Chat:
             Limits(chosen.steps, chosen.seconds, chosen.tokens),
             account,
         )
-        notes: list[str] = []
         try:
             async for one in spoken:
                 _hear(one, checker, said, showing)
+                if one.cut:
+                    notes.append(tools.words.say("broke_off", reason=one.cut))
         except Stopped as stop:
             checker.forget()
             if not said.kept:
                 raise
             notes.append(tools.words.say("broke_off", reason=stop.why))
+        if not (said.kept or checker.dropped):
+            raise Stopped(notes[0] if notes else "it said nothing")
         return _answer(tools, said.kept, checker, notes)
 
     def _tools(self, words: Phrases, now: datetime, as_of: datetime | None) -> Tools:
@@ -156,7 +161,9 @@ class Chat:
     def _account(self, now: datetime) -> Account:
         config = self.workspace.config
         price = llm.price_of(config, config.chat.model)
-        return spending.open_account(self.workspace.database, config, now, None, price, PURPOSE)
+        return spending.open_account(
+            self.workspace.database, config, now, None, price, PURPOSE, config.chat.tokens
+        )
 
 
 class _Said:
@@ -177,7 +184,9 @@ def _hear(one: Spoken, checker: Checker, said: _Said, showing: Showing) -> None:
         showing.step(one.tool)
     for kept in checker.feed(one.words) if one.words else ():
         said.say(kept)
-    if one.ends:
+    if one.cut:
+        checker.forget()
+    elif one.ends:
         for kept in checker.finish():
             said.say(kept)
 
@@ -185,14 +194,14 @@ def _hear(one: Spoken, checker: Checker, said: _Said, showing: Showing) -> None:
 def _answer(tools: Tools, kept: Sequence[Kept], checker: Checker, notes: list[str]) -> Answer:
     """What was said and holds; a refusal when nothing does."""
     words = tools.words
+    left_out = _left_out(words, checker)
     if not kept:
-        found = words.say("nothing", reason="")
-        notes += _left_out(words, checker)
-        return Answer(found, (), True, MODEL, tuple(notes))
+        found = words.say("said_nothing" if left_out else "nothing", reason="")
+        return Answer(found, (), True, MODEL, (*notes, *left_out))
     text = kept[0].text
     for one in kept[1:]:
         text += ("\n" if one.starts_line else " ") + one.text
-    notes += _left_out(words, checker)
+    notes += left_out
     if trouble := tools.retriever.trouble:
         notes.append(words.say("words_only", reason=trouble))
     numbers = [n for one in kept for n in one.cited]
@@ -208,7 +217,8 @@ def _quotes(tools: Tools, kept: Sequence[Kept]) -> dict[int, str]:
         for n in one.cited:
             source = tools.shelf.get(n)
             if source is not None and n not in found:
-                found[n] = closest(bare(one.text), words_of(source))
+                lines = " ".join(source.lines)
+                found[n] = lines or closest(bare(one.text), words_of(source))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from threading import Lock
 from typing import Annotated, Any, Literal
 
 from agent.chat.retrieval import Hit
@@ -22,6 +23,7 @@ class Catalogue:
     def __init__(self, tools: Tools, code: str) -> None:
         self._tools = tools
         self._code = code
+        self._one_at_a_time = Lock()
 
     def tools(self) -> list[Callable[..., str]]:
         """The functions, with names, types and docstrings for the model."""
@@ -53,13 +55,15 @@ class Catalogue:
         )
         return self._between("\n\n".join(_passage(*one) for one in found)) if found else NOTHING
 
-    def show(self, source: int) -> str:
-        """Show what else is stored of a source that was found, by its number."""
+    def show(self, source: int, part: int = 1) -> str:
+        """Show what is stored of a source that was found, by its number; a long one in parts."""
         known = self._tools.shelf.get(source)
         if known is None or not known.item_id:
             return NOTHING
-        whole = self._tools.show(known.item_id)
-        return self._between(f"[{whole.n}] {sift(whole.title).text}\n{whole.text}")
+        whole = self._tools.show(known.item_id, part)
+        if whole is None:
+            return NOTHING
+        return self._between(f"[{known.n}] {sift(known.title).text}\n{whole}")
 
     def score(self, day: Day = "") -> str:
         """Where the thesis stands now, or stood at the end of a day, with its band and status."""
@@ -100,10 +104,11 @@ class Catalogue:
 
         @wraps(tool)
         def told(*given: Any, **named: Any) -> str:
-            try:
-                return tool(*given, **named)
-            except (ThesiswatchError, ValueError) as error:
-                return f"That could not be looked up: {error}"
+            with self._one_at_a_time:  # a message may call several, each in a thread of its own
+                try:
+                    return tool(*given, **named)
+                except (ThesiswatchError, ValueError) as error:
+                    return f"That could not be looked up: {error}"
 
         return told
 

@@ -1,7 +1,8 @@
 """Lets through, sentence by sentence, what a model says that holds against what it cites. Pure.
 
 A sentence must name its sources by [n]; n must be on the shelf, and the sentence must hold against
-the words that stand there (agent.grounding). One that does not is left out whole, never mended.
+the words of one of them alone (agent.grounding): two put together could say what neither does.
+Marks of others are taken off; a sentence that holds against none is left out whole, never mended.
 Words come in as they are spoken, so that a checked sentence can be shown before the next is there.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 from agent import grounding
 from agent.chat.shelf import Shelf, Source
+from agent.grounding import Entities
 from agent.injection import sift
 
 MOST_CITED = 4
@@ -19,6 +21,10 @@ _MARK = re.compile(r"[^\S\n]*[\[【]\s*(\d{1,3}(?:\s*[,，、;]\s*\d{1,3})*)\s*[
 _END = re.compile(r"[.!?]+[\"'”’)]*|[。！？]+[\"”』」]*|\n")
 _GOES_ON = re.compile(r"[^\s\u3400-\u9fff“\[【]")
 """What stands behind a full stop that ends nothing: 3.5, v1.2, nvidia.com."""
+_OF_SCORE = re.compile(
+    r"\b(?:thesis|scores?|log-odds|points on|calibrated|uncalibrated)\b|论点|得分|对数几率",
+    re.IGNORECASE,
+)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 _DECORATION = re.compile(r"\*\*|__|^#+\s*")
 _ABBREVIATED = re.compile(
@@ -48,6 +54,7 @@ class Checker:
     """Takes words as they come; `dropped` is what was left out."""
 
     shelf: Shelf
+    entities: Entities | None = None
     dropped: list[Dropped] = field(default_factory=list)
     _rest: str = ""
     _line_start: bool = True
@@ -75,26 +82,40 @@ class Checker:
         self._line_start = raw.endswith("\n") or (starts and not text)
         if not re.search(r"\w", _MARK.sub("", text)):
             return
-        cited = tuple(dict.fromkeys(_numbers(text)))
-        why = self._fault(text, cited)
+        bearing, why = self._bearing(text, list(dict.fromkeys(_numbers(text))))
         if why:
             self.dropped.append(Dropped(text, why))
             self._line_start = starts or self._line_start
         else:
-            yield Kept(_tidy(text, cited), cited, starts)
+            yield Kept(_tidy(text, bearing), bearing, starts)
 
-    def _fault(self, text: str, cited: tuple[int, ...]) -> str:
+    def _bearing(self, text: str, cited: list[int]) -> tuple[tuple[int, ...], str]:
+        """The cited sources that a sentence holds against, or what is wrong with it."""
         if not cited:
-            return "it names no source"
+            return (), "it names no source"
         if len(cited) > MOST_CITED:
-            return "it names too many sources"
+            return (), "it names too many sources"
         sources = [self.shelf.get(n) for n in cited]
-        if None in sources:
-            return "it names a source that was not found"
         known = [one for one in sources if one is not None]
-        return grounding.fault(
-            bare(text), [words_of(one) for one in known], [one.allowed for one in known]
-        )
+        if len(known) < len(cited):
+            return (), "it names a source that was not found"
+        faults = {one.n: self._fault(bare(text), one) for one in known}
+        bearing = tuple(n for n, why in faults.items() if not why)
+        return bearing, "" if bearing else next(iter(faults.values()))
+
+    def _fault(self, text: str, source: Source) -> str:
+        """What is wrong with a sentence on one source.
+
+        What the program computed may only be repeated word for word, and of the score nobody else
+        speaks: an item may say anything.
+        """
+        if _same_words(text) in {_same_words(line) for line in source.lines}:
+            return ""
+        if not source.item_id:
+            return "the program's own figures are not repeated word for word"
+        if _OF_SCORE.search(text):
+            return "only the program speaks of the score"
+        return grounding.fault(text, words_of(source), source.allowed, self.entities)
 
 
 def bare(text: str) -> str:
@@ -106,6 +127,10 @@ def words_of(source: Source) -> str:
     """All that may be said of a source, without what it says to a machine."""
     title = sift(source.title).text
     return f"{title}. {source.text}" if source.text else title
+
+
+def _same_words(text: str) -> str:
+    return " ".join(text.strip(" .。").split()).casefold()
 
 
 def _numbers(text: str) -> list[int]:

@@ -47,6 +47,7 @@ _LOOKS = {
     "/alerts": Intent.ALERTS,
     "/sources": Intent.HEALTH,
 }
+_BARE = {one.name for one in COMMANDS if not one.argument}
 _SIDES = {"/for": "supports", "/against": "weakens"}
 
 
@@ -64,13 +65,15 @@ def look(line: str, thesis: Thesis, today: date) -> Asked | None:
     name, rest = split(line)
     if name not in {one.name for one in COMMANDS}:
         raise ThesiswatchError(f"there is no command {name!r}", "See /help")
+    if rest and name in _BARE:
+        raise ThesiswatchError(f"{name} takes nothing behind it", "See /help")
     if name not in _LOOKS:
         return None
     span = dates.find(rest, today) if rest and name in ("/score", "/why", "/fronts") else None
     if rest and name in ("/score", "/why", "/fronts") and span is None:
         raise ThesiswatchError(f"{rest!r} is no day or period", "Such as 7d, 2025-01-27, last week")
     if name == "/why" and span is None:
-        span = Span(today - WEEK, today)
+        span = Span(today - WEEK + dates.ONE_DAY, today)
     return Asked(
         text=line,
         bare=rest,
@@ -79,6 +82,7 @@ def look(line: str, thesis: Thesis, today: date) -> Asked | None:
         category=_front(rest, thesis) if name in _SIDES and rest else None,
         kpis=tuple(kpi.id for kpi in thesis.kpis) if name == "/kpis" else (),
         stance=_SIDES.get(name),
+        between=rest.casefold().startswith("between "),
     )
 
 

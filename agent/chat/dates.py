@@ -21,6 +21,7 @@ _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 _PARTS = {"early": (1, 4), "mid": (5, 8), "late": (9, 12), "first": (1, 6), "second": (7, 12)}
 _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 _PARTS = {"early": (1, 4), "mid": (5, 8), "late": (9, 12), "first": (1, 6), "second": (7, 12)}
+_PARTS_CJK = {"上": "early", "初": "early", "中": "mid", "下": "late", "底": "late"}
 _NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
 _NUMBERS |= {"eight": 8, "nine": 9}
 _SINCE, _BEFORE = ("以来", "之后", "以后"), ("之前", "以前")
@@ -57,12 +58,14 @@ class Span:
     words: tuple[str, ...] = ()
 
 
+_CJK_MONTHS = "一 二 三 四 五 六 七 八 九 十 十一 十二".split()
+_CJK_MONTH = re.compile("(十[一二]|[一二三四五六七八九十])月(?!前)")
 Reader = Callable[[re.Match[str], date], tuple[date, date] | None]
 
 
 def find(text: str, today: date) -> Span | None:
     """The period that `text` names, or None; a year that is not named is the latest that fits."""
-    low = text.casefold()
+    low = _CJK_MONTH.sub(lambda found: f"{_CJK_MONTHS.index(found[1]) + 1}月", text.casefold())
     moments = _moments(low, today)
     if not moments:
         return None
@@ -107,6 +110,19 @@ def _moments(low: str, today: date) -> list[tuple[int, int, date, date]]:
 def _iso(match: re.Match[str], today: date) -> tuple[date, date]:
     year, month, day = int(match["year"]), int(match["m"]), match["day"]
     return _one(date(year, month, int(day))) if day else _month(year, month)
+
+
+def _slashed(match: re.Match[str], today: date) -> tuple[date, date] | None:
+    """27/01/2025 or 01/27/2025; nothing where either could be the month."""
+    a, b, year = int(match["a"]), int(match["b"]), int(match["year"])
+    if a > 12 >= b:
+        return _one(date(year, b, a))
+    return _one(date(year, a, b)) if b > 12 >= a else None
+
+
+def _half(match: re.Match[str], today: date) -> tuple[date, date]:
+    year, half = int(match["year"]), int(match["half"])
+    return date(year, 6 * half - 5, 1), _month(year, 6 * half)[1]
 
 
 def _dated(match: re.Match[str], today: date) -> tuple[date, date]:
@@ -197,9 +213,21 @@ def _day_word(match: re.Match[str], today: date) -> tuple[date, date]:
 
 
 def _past(match: re.Match[str], today: date) -> tuple[date, date]:
-    count = match["count"]
-    number = int(count) if count.isdigit() else _NUMBERS.get(count) or _CJK[count]
-    unit = match["unit"]
+    """The last so many days, today among them."""
+    days = _number(match["count"]) * _days_in(match["unit"])
+    return today - (days - 1) * ONE_DAY, today
+
+
+def _ago(match: re.Match[str], today: date) -> tuple[date, date]:
+    """The one day that is so long ago."""
+    return _one(today - _number(match["count"]) * _days_in(match["unit"]) * ONE_DAY)
+
+
+def _number(count: str) -> int:
+    return int(count) if count.isdigit() else _NUMBERS.get(count) or _CJK[count]
+
+
+def _days_in(unit: str) -> int:
     days = {
         "d": 1,
         "w": 7,
@@ -209,10 +237,11 @@ def _past(match: re.Match[str], today: date) -> tuple[date, date]:
         "天": 1,
         "日": 1,
         "周": 7,
+        "期": 7,
         "月": 30,
         "年": 365,
     }
-    return today - number * days[unit[0] if unit[0] in days else unit[-1]] * ONE_DAY, today
+    return days[unit[0] if unit[0] in days else unit[-1]]
 
 
 def _running(match: re.Match[str], today: date) -> tuple[date, date]:
@@ -222,7 +251,7 @@ def _running(match: re.Match[str], today: date) -> tuple[date, date]:
     )
     is_last = match["which"] in ("last", "previous", "上", "上个", "去")
     if match["which"] == "past":
-        return today - {"week": 7, "month": 30, "quarter": 91, "year": 365}[unit] * ONE_DAY, today
+        return today - (_days_in(unit) - 1) * ONE_DAY, today
     if unit == "week":
         monday = today - (today.weekday() + 7 * is_last) * ONE_DAY
         return monday, monday + 6 * ONE_DAY if is_last else today
@@ -249,7 +278,7 @@ def _chinese(match: re.Match[str], today: date) -> tuple[date, date]:
     if day:
         return _one(_latest(year, int(month), int(day), today))
     number = int(year) if year else today.year - (int(month) > today.month)
-    return _part_of(number, int(month), {"上": "early", "中": "mid", "下": "late"}.get(part or ""))
+    return _part_of(number, int(month), _PARTS_CJK.get(part or match["edge"] or ""))
 
 
 def _chinese_days(match: re.Match[str], today: date) -> tuple[date, date]:
@@ -309,7 +338,10 @@ _UNIT = r"(?P<unit>days?|weeks?|months?|quarters?|years?)"
 _PATTERNS: list[tuple[re.Pattern[str], Reader]] = [
     (re.compile(pattern), read)
     for pattern, read in (
-        (rf"\b{_YEAR}-(?P<m>\d\d)(?:-(?P<day>\d\d))?\b", _iso),
+        (rf"\b{_YEAR}[-/.](?P<m>\d{{1,2}})(?:[-/.](?P<day>\d{{1,2}}))?\b", _iso),
+        (rf"\b(?P<day>\d{{1,2}})\.(?P<m>\d{{1,2}})\.{_YEAR}\b", _iso),
+        (rf"\b(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})/{_YEAR}\b", _slashed),
+        (rf"\bh(?P<half>[12]) {_YEAR}\b", _half),
         (r"(?P<which>今年|去年|前年)(?P<m>\d{1,2})月(?:(?P<day>\d{1,2})[日号])?", _month_of_year),
         (
             r"(?:(?P<year>(?:19|20)\d\d)年)?(?P<m>\d{1,2})月(?P<from>\d{1,2})[日号]?[到至-]"
@@ -318,7 +350,7 @@ _PATTERNS: list[tuple[re.Pattern[str], Reader]] = [
         ),
         (
             r"(?:(?P<year>(?:19|20)\d\d)年)?(?P<m>\d{1,2})月"
-            r"(?:(?P<day>\d{1,2})[日号]|(?P<part>[上中下])旬)?",
+            r"(?:(?P<day>\d{1,2})[日号]|(?:(?P<part>[上中下])旬|(?P<edge>[初底])))?",
             _chinese,
         ),
         (rf"\b(?P<from>\d{{1,2}}){_ORDINAL}{_TO}{_DAY} {_MONTH}{_OF_YEAR}", _days_of_month),
@@ -331,7 +363,9 @@ _PATTERNS: list[tuple[re.Pattern[str], Reader]] = [
         (rf"\b{_PART}\b{_MONTH}{_OF_YEAR}", _whole_month),
         (rf"\b(?:q(?P<q>[1-4])|(?P<nth>first|second|third|fourth) quarter){_OF_YEAR}", _quarter),
         (rf"\b(?:past|last|previous|latest) {_COUNT} {_UNIT}\b", _past),
-        (r"\b(?P<count>\d{1,3}) ?(?P<unit>d|days?|w|weeks?|months?)(?: ago)?\b", _past),
+        (rf"\b{_COUNT} {_UNIT} ago\b", _ago),
+        (rf"{_COUNTED}前", _ago),
+        (r"\b(?P<count>\d{1,3}) ?(?P<unit>d|days?|w|weeks?|months?)\b", _past),
         (rf"(?:最近|过去|近){_COUNTED}", _past),
         (r"\b(?P<which>this|last|previous|past) (?P<unit>week|month|quarter|year)\b", _running),
         (r"(?P<which>本|这|上个|上|今|去)(?P<unit>周|星期|个月|月|年)", _running),
@@ -345,7 +379,7 @@ _PATTERNS: list[tuple[re.Pattern[str], Reader]] = [
         (rf"\b(?P<part>early|mid|late)[- ](?:in )?{_YEAR}{_AFTER}", _year),
         (rf"\b(?P<part>first|second) half of {_YEAR}{_AFTER}", _year),
         (rf"(?:{_YEAR}年)?第?(?P<q>[一二三四1-4])季度", _chinese_quarter),
-        (rf"\b{_YEAR}{_AFTER}", _named_year),
+        (rf"(?<![/.\d-])\b{_YEAR}{_AFTER}", _named_year),
         (rf"{_YEAR}年", _year),
     )
 ]

@@ -4,11 +4,12 @@ The model chooses where to look and words the answer; agent.chat.checking decide
 shown. Steps, seconds and money are limited, and every call is a stored row.
 """
 
+import asyncio
 import hashlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 PROMPT = "chat"
 LANGUAGES = {"en": "English", "zh": "Chinese"}
+CUT = {"length": "it was cut off", "content_filter": "a content filter stopped it"}
+"""Why a message ended before its end, by what the endpoint calls it."""
+_OUTCOMES = {"length": Outcome.TRUNCATED, "content_filter": Outcome.FILTERED}
 REMEMBERED = 3
 """Turns before that the model is told of."""
 
@@ -59,11 +63,22 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Words as they come, or with `tool` what is being looked up; `ends` a message."""
+    """Words as they come, or with `tool` what is being looked up; `ends` a message, which was `cut`
+    off when that says why."""
 
     words: str = ""
     tool: str = ""
     ends: bool = False
+    cut: str = ""
+
+
+class _Failed(Exception):
+    """A call came to nothing; `less` is what to try with instead, or None."""
+
+    def __init__(self, call: Call, less: Abilities | None) -> None:
+        super().__init__(call.detail)
+        self.call = call
+        self.less = less
 
 
 def system_prompt(thesis: Thesis, words: Phrases, today: str, code: str) -> tuple[str, str]:
@@ -98,20 +113,23 @@ async def converse(
         messages += [HumanMessage(turn.question), AIMessage(turn.answer)]
     messages.append(HumanMessage(question))
     spoken = False
-    abilities: Abilities | None = Abilities()
-    while abilities is not None:
-        keeper = _Keeper(account, settings.model, rules[1], limits)
+    less: Abilities | None = Abilities()
+    while less is not None:
+        abilities, less = less, None
+        keeper = _Keeper(account, settings.model, rules, limits, abilities)
         try:
-            async for one in _stream(messages, catalogue, rules[0], settings, abilities, keeper):
-                spoken = True
-                yield one
-            return
-        except endpoint.failures() as error:
-            call, less = endpoint.outcome_of(error, abilities)
-            keeper.failed(call)
-            if less is None or spoken:
-                raise Stopped(call.detail) from error
-            abilities = less
+            async with asyncio.timeout(limits.seconds):
+                async for one in _stream(messages, catalogue, rules[0], settings, keeper):
+                    spoken = True
+                    yield one
+        except TimeoutError as error:
+            raise Stopped(f"it took longer than {limits.seconds:g} seconds") from error
+        except _Failed as error:
+            if error.less is None or spoken:
+                raise Stopped(error.call.detail) from error
+            less = error.less
+        finally:
+            keeper.close()
 
 
 async def _stream(
@@ -119,39 +137,44 @@ async def _stream(
     catalogue: Catalogue,
     rules: str,
     settings: Settings,
-    abilities: Abilities,
     keeper: "_Keeper",
 ) -> AsyncIterator[Spoken]:
     from langchain.agents import create_agent
     from langchain_core.messages import AIMessageChunk
 
-    agent = create_agent(
-        _chat_model(settings, abilities, keeper.limits),
-        catalogue.tools(),
-        system_prompt=rules,
-        middleware=[_middleware(keeper)],
-    )
     given: Any = {"messages": list(messages)}
     limit: Any = {"recursion_limit": 4 * keeper.limits.steps + 4}
-    async for chunk, _ in agent.astream(given, limit, stream_mode="messages"):
-        keeper.check_time()
-        if not isinstance(chunk, AIMessageChunk):
-            continue
-        for call in chunk.tool_call_chunks:
-            if call.get("name"):
-                yield Spoken(tool=str(call["name"]))
-        if text := chunk.text:
-            yield Spoken(words=str(text))
-        if chunk.chunk_position == "last":
-            yield Spoken(ends=True)
+    async with endpoint.http_client(settings) as client:
+        agent = create_agent(
+            _chat_model(settings, keeper, client),
+            catalogue.tools(),
+            system_prompt=rules,
+            middleware=[_middleware(keeper)],
+        )
+        async for chunk, _ in agent.astream(given, limit, stream_mode="messages"):
+            if isinstance(chunk, AIMessageChunk):
+                for one in _heard(chunk):
+                    yield one
 
 
-def _chat_model(settings: Settings, abilities: Abilities, limits: Limits) -> "ChatOpenAI":
+def _heard(chunk: Any) -> Iterator[Spoken]:
+    """What a piece of a message says."""
+    for call in chunk.tool_call_chunks:
+        if call.get("name"):
+            yield Spoken(tool=str(call["name"]))
+    if text := chunk.text:
+        yield Spoken(words=str(text))
+    if reason := chunk.response_metadata.get("finish_reason"):
+        yield Spoken(ends=True, cut=CUT.get(reason, ""))
+
+
+def _chat_model(settings: Settings, keeper: "_Keeper", client: Any) -> "ChatOpenAI":
     from langchain_openai import ChatOpenAI
 
-    more: dict[str, Any] = {"extra_body": {"max_tokens": limits.tokens}}
+    abilities, tokens = keeper.abilities, keeper.limits.tokens
+    more: dict[str, Any] = {"extra_body": {"max_tokens": tokens}}
     if abilities.new_limit:
-        more = {"max_tokens": limits.tokens}  # which it calls max_completion_tokens
+        more = {"max_tokens": tokens}  # which it calls max_completion_tokens
     if settings.effort and abilities.effort:
         more["reasoning_effort"] = settings.effort
     return ChatOpenAI(
@@ -163,7 +186,7 @@ def _chat_model(settings: Settings, abilities: Abilities, limits: Limits) -> "Ch
         use_responses_api=False,
         streaming=True,
         stream_usage=abilities.usage,
-        http_socket_options=(),
+        http_async_client=client,
         **more,
     )
 
@@ -171,46 +194,46 @@ def _chat_model(settings: Settings, abilities: Abilities, limits: Limits) -> "Ch
 class _Keeper:
     """Keeps the limits of one answer, and a row of every call."""
 
-    def __init__(self, account: Account, model: str, rules: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        account: Account,
+        model: str,
+        rules: tuple[str, str],
+        limits: Limits,
+        abilities: Abilities,
+    ) -> None:
         self.limits = limits
+        self.abilities = abilities
         self._account = account
         self._model = model
         self._rules = rules
         self._steps = 0
-        self._ends = time.monotonic() + limits.seconds
         self._open: tuple[Question, int, float] | None = None
-
-    def check_time(self) -> None:
-        """Raises Stopped when the seconds are over."""
-        if time.monotonic() > self._ends:
-            raise Stopped(f"it took longer than {self.limits.seconds:g} seconds")
 
     def begin(self, said: str) -> bool:
         """Put the price of a call aside; whether it is the last one. Raises Stopped."""
-        self.check_time()
         if self._steps >= self.limits.steps:
             raise Stopped(f"no answer after {self._steps} steps")
         self._steps += 1
-        tokens = about_tokens(said)
+        tokens = about_tokens(self._rules[0] + said)
         if refusal := self._account.refusal(tokens):
             raise Stopped(refusal.detail)
         digest = hashlib.sha256(f"{secrets.token_hex(8)} {said}".encode()).hexdigest()
-        question = Question(digest, self._rules, self._model)
+        question = Question(digest, self._rules[1], self._model)
         self._open = (question, tokens, time.perf_counter())
         return self._steps == self.limits.steps
 
     def end(self, call: Call) -> None:
         """Keep a call that was begun."""
-        if self._open is None:
-            return
-        question, tokens, began = self._open
-        self._open = None
-        took = round(1000 * (time.perf_counter() - began))
-        self._account.settle(question, replace(call, milliseconds=took), tokens)
+        if self._open is not None:
+            question, tokens, began = self._open
+            self._open = None
+            took = round(1000 * (time.perf_counter() - began))
+            self._account.settle(question, replace(call, milliseconds=took), tokens)
 
-    def failed(self, call: Call) -> None:
-        """Keep a call that came to nothing."""
-        self.end(call)
+    def close(self) -> None:
+        """Keep a call that was stopped: it may have been answered, and billed."""
+        self.end(Call(Outcome.TIMED_OUT, detail="it was stopped before it ended"))
 
 
 def _middleware(keeper: _Keeper) -> "AgentMiddleware[Any, Any]":
@@ -225,10 +248,15 @@ def _middleware(keeper: _Keeper) -> "AgentMiddleware[Any, Any]":
             request: ModelRequest[Any],
             handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
         ) -> ModelResponse[Any]:
-            is_last = keeper.begin(
-                json.dumps([one.model_dump() for one in request.messages], default=str)
-            )
-            response = await handler(request.override(tools=[]) if is_last else request)
+            said = [one.model_dump() for one in request.messages]
+            shapes = [getattr(one, "args", {}) for one in request.tools]
+            is_last = keeper.begin(json.dumps([said, shapes], default=str))
+            try:
+                response = await handler(request.override(tools=[]) if is_last else request)
+            except endpoint.failures() as error:
+                call, less = endpoint.outcome_of(error, keeper.abilities)
+                keeper.end(call)
+                raise _Failed(call, less) from error
             keeper.end(_call_of(response.result[-1]))
             return response
 
@@ -240,8 +268,10 @@ def _call_of(message: Any) -> Call:
     used = message.usage_metadata or {}
     asked = [{"tool": one["name"], **one["args"]} for one in message.tool_calls]
     text = str(message.text) or (json.dumps(asked, ensure_ascii=False) if asked else "")
+    reason = message.response_metadata.get("finish_reason")
+    outcome = _OUTCOMES.get(reason, Outcome.ANSWERED if text else Outcome.EMPTY)
     return Call(
-        Outcome.ANSWERED if text else Outcome.EMPTY,
+        outcome,
         text=text,
         model=str(message.response_metadata.get("model_name", "")),
         tokens_in=used.get("input_tokens", 0),

@@ -32,6 +32,7 @@ class Nearest:
         self._database = workspace.database
         self._reader: IndexReader | None = None
         self._newest = 0
+        self._hidden = 0
         self._waiting: frozenset[int] = frozenset()
         self.trouble = ""
 
@@ -62,7 +63,7 @@ class Nearest:
         if self._reader is None:
             self._note()
         fresh = self._since()
-        if len(fresh) > FEW:
+        if len(fresh) > FEW or self._hidden:  # hidden: it was far behind when it was opened
             self.close()
             self._note()
             fresh = self._since()
@@ -72,6 +73,7 @@ class Nearest:
         """Remember what the index holds at least, before it is opened."""
         with self._database.reading() as connection:
             self._waiting = frozenset(outbox.waiting(connection, FEW))
+            self._hidden = max(0, outbox.lag(connection) - FEW)
             self._newest = items.newest_vector(connection)
         self._reader = IndexReader(self._database.folder, self._workspace.embedder.name)
 
@@ -87,7 +89,8 @@ class Nearest:
             self.trouble = error.message
             self.close()
             return []
-        self.trouble = ""
+        behind = f"the vector index is behind by {self._hidden:,} items"
+        self.trouble = behind if self._hidden else ""
         return found
 
     def _exact(self, vector: Vector, numbers: Sequence[int]) -> list[int]:
@@ -100,4 +103,7 @@ class Nearest:
             return {}
         with self._database.reading() as connection:
             vectors = items.vectors_of(connection, numbers)
+        if vectors.shape[1] != len(vector):
+            self.trouble = "the stored vectors are another embedder's"
+            return {}
         return dict(zip(numbers, (1 - vectors @ vector).tolist(), strict=True))

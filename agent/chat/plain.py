@@ -12,7 +12,7 @@ from agent.chat.passages import telling
 from agent.chat.question import Asked, Intent
 from agent.chat.retrieval import Hit, Wanted
 from agent.chat.shelf import Source
-from agent.chat.tools import Line, Tools
+from agent.chat.tools import Line, Tools, unmarked
 from agent.errors import ThesiswatchError
 
 LATELY = timedelta(days=7)
@@ -79,14 +79,12 @@ def _of_lines(tools: Tools, lines: Sequence[Line]) -> Answer:
 
 def _of_passages(tools: Tools, asked: Asked) -> Answer:
     """The passages that bear on a question, each by its telling sentence."""
-    found = tools.search(
-        asked.bare,
-        first=asked.span.first if asked.span else None,
-        last=asked.span.last if asked.span else None,
-        kinds=asked.kinds,
-    )
+    first, last = (asked.span.first, asked.span.last) if asked.span else (None, None)
+    found = tools.search(asked.bare, first=first, last=last, kinds=asked.kinds)
+    if asked.kinds and not found:  # where papers came as news, say
+        found = tools.search(asked.bare, first=first, last=last)
     sources = {hit.number: source for hit, source in found}
-    bearing = tools.retriever.bearing(asked.bare, [hit for hit, _ in found])[:PASSAGES]
+    bearing = tools.retriever.bearing(asked.bare, [hit for hit, _ in found], tools.now)[:PASSAGES]
     if not bearing:
         return _refusal(tools, asked, found)
     wanted = Wanted.of(asked.bare, tools.retriever.names)
@@ -104,15 +102,16 @@ def _quote(tools: Tools, hit: Hit, wanted: Wanted) -> str:
 
 def _passage(source: Source, quote: str) -> str:
     who = ", ".join(filter(None, (source.publisher, source.published)))
+    quoted, title = unmarked(f"“{quote}”"), unmarked(source.title)
     if quote == source.title:
-        return f"- “{quote}” ({who}) [{source.n}]"
-    return f"- {source.title} ({who}): “{quote}” [{source.n}]"
+        return f"- {quoted} ({unmarked(who)}) [{source.n}]"
+    return f"- {title} ({unmarked(who)}): {quoted} [{source.n}]"
 
 
 def _refusal(tools: Tools, asked: Asked, found: Sequence[tuple[Hit, Source]]) -> Answer:
     """What is lacking, and what came nearest."""
     words = tools.words
-    unknown = tools.retriever.unheard(asked.bare)
+    unknown = tools.retriever.unheard(asked.bare, tools.now)
     if unknown:
         reason = words.say("lacks_names", names=", ".join(unknown))
     elif asked.span and not found:
@@ -120,7 +119,7 @@ def _refusal(tools: Tools, asked: Asked, found: Sequence[tuple[Hit, Source]]) ->
         reason = words.say("lacks_period", since=span.first, until=span.last)
     else:
         reason = words.say("lacks_words")
-    near = tools.retriever.near(asked.bare, [hit for hit, _ in found], NEAR)[:NEAREST]
+    near = tools.retriever.near(asked.bare, [hit for hit, _ in found], NEAR, tools.now)[:NEAREST]
     sources = {hit.number: source for hit, source in found}
     lines = [words.say("nothing", reason=reason)]
     if near:

@@ -55,10 +55,15 @@ class Asked:
 
 
 _SCORE = (
-    r"\b(?:score|thesis|reading|bear case|short case|strength|strong|convincing)\b"
+    r"\b(?:score|thesis|reading|bear case|short case|strength|strong|convincing|band)\b"
     r"|得分|分数|论点|评分"
 )
-_SUBJECT = r"\b(?:it|score|thesis|reading|bear case|short case)\b|得分|分数|论点|评分"
+_FILLERS = (
+    r"\b(?:stand|stands|standing|stood|state|status|doing|going|now|current|currently|level|band|high"
+    r"|points?|end|read|short|case|bear|nvidia|stock|value|number|right|exactly|overall|front|add|adds"
+    r"|added|gone|far)\b|多强|强|现在|目前|当前|几分|怎么样|底|截至|为"
+)
+_SUBJECT = r"\b(?:it|score|thesis|reading|band|bear case|short case)\b|得分|分数|论点|评分"
 _MOVE = (
     r"\b(?:move[sd]?|moving|change[sd]?|r[io]se[sn]?|rising|drop(?:s|ped)?|f[ae]ll(?:s|en)?"
     r"|gain(?:s|ed)?|jump(?:s|ed)?|climb(?:s|ed)?|sink|sank|slip(?:s|ped)?|stronger|weaker|up|down"
@@ -133,7 +138,7 @@ def _intent(low: str, span: Span | None, category: str | None, kpi: bool, thesis
         return Intent.STANDING
     if kpi:
         return Intent.KPIS
-    if _has(_SCORE, low) and _is_of_score(low, thesis) and _asks_where(low):
+    if _has(_SCORE, low) and _is_of_score(low, thesis) and not _beyond_score(low):
         return Intent.SCORE
     return Intent.EVIDENCE
 
@@ -148,18 +153,18 @@ def _is_of_score(low: str, thesis: Thesis) -> bool:
 def _beyond(low: str, thesis: Thesis, category: str) -> list[str]:
     """What a question says besides the name of a front."""
     name = next(one.name for one in thesis.categories if one.id == category)
-    said = {*category.split("_"), *_KPI.findall(name.casefold())} | {"doing", "stand", "stands"}
-    return [word for word in _telling(low) if word not in said]
+    said = {*category.split("_"), *_KPI.findall(name.casefold())}
+    return [word for word in _telling(re.sub(_FILLERS, " ", low)) if word not in said]
 
 
 def _telling(low: str) -> list[str]:
     return [*words(low), *chinese(low)]
 
 
-def _asks_where(low: str) -> bool:
-    """Whether it asks where something stands, and not for what somebody said of it."""
-    asks = _has(r"\b(?:how|what|where|is|show)\b|多少|如何|怎么样|几分|多强", low)
-    return asks or len(_telling(low)) <= 1
+def _beyond_score(low: str) -> list[str]:
+    """What a question says besides that it wants the score."""
+    rest = re.sub(f"{_SCORE}|{_FILLERS}", " ", low)
+    return [word for word in _telling(rest) if not re.search(f"{_SCORE}|{_FILLERS}", word)]
 
 
 def _category(low: str, thesis: Thesis) -> str | None:
@@ -168,6 +173,8 @@ def _category(low: str, thesis: Thesis) -> str | None:
     for one in thesis.categories:
         names = (set(one.id.split("_")), set(_KPI.findall(one.name.casefold().replace("'", ""))))
         if any(len(name) > 1 and name <= held for name in names):
+            return one.id
+        if any(name <= held for name in names) and not _beyond(low, thesis, one.id):
             return one.id
     return None
 

@@ -6,7 +6,7 @@ the judge thinks of an item's bearing on the thesis weighs it, because the store
 that its sources brought. Reads only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -26,7 +26,7 @@ from agent.errors import EmbedderError
 from agent.injection import sift
 from agent.thesis import Entity
 from agent.workspace import Workspace
-from store import items, search
+from store import items, regroupings, search
 from store.search import Scope, pairs
 
 DEEP = 200
@@ -146,14 +146,15 @@ class Retriever:
         with self._workspace.database.reading() as connection:
             found = {number for ranking in rankings for number in ranking}
             rows = search.candidates(connection, list(found), scope)
+            then = regroupings.events_then(connection, scope.until)
         if set(halves) == set(HALVES):
             fused = fusion.fuse(rankings)
             near = sorted(rows, key=lambda row: -fused[row.number])[:CLOSE]
-            rankings.append(self._by_overlap(wanted, near))
+            rankings.append(self._by_overlap(wanted, near, scope.until))
         scores = fusion.fuse(rankings)
         rows = [row for row in rows if _is_on(row, category)]
         worth = {row.number: scores[row.number] * _weight(row) for row in rows}
-        best = _once_an_event(rows, worth)[:POOL]
+        best = _once_an_event(rows, worth, then)[:POOL]
         if not best:
             return []
         with self._workspace.database.reading() as connection:
@@ -161,10 +162,10 @@ class Retriever:
         chosen = fusion.diverse(best, worth, vectors, count, KEENNESS)
         return self._hits(chosen, rows, wanted, vector)
 
-    def bearing(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+    def bearing(self, question: str, hits: Sequence[Hit], until: datetime) -> list[Hit]:
         """Those of `hits` that may be shown as an answer without anybody reading them."""
         needed = self._needs(question)
-        held = self._shares(question, hits)
+        held = self._shares(question, hits, until)
         least = max(ENOUGH, NEAR * max(held, default=0.0))
         return [
             hit
@@ -172,17 +173,22 @@ class Retriever:
             if part >= least and not misses(needed, hit.text, self.names.ids(hit.text))
         ]
 
-    def near(self, question: str, hits: Sequence[Hit], least: float) -> list[Hit]:
+    def near(self, question: str, hits: Sequence[Hit], least: float, until: datetime) -> list[Hit]:
         """Those of `hits` that hold at least this share of the question."""
-        held = self._shares(question, hits)
+        held = self._shares(question, hits, until)
         return [hit for hit, part in zip(hits, held, strict=True) if part >= least]
 
-    def unheard(self, question: str) -> list[str]:
+    def unheard(self, question: str, until: datetime) -> list[str]:
         """The names in a question that no stored item holds."""
         needed = self._needs(question)
-        names = [*needed.names, *self.names.called(needed.entities)]
+        every = {name: [name] for name in needed.names}
+        every |= {one.name: list(one.names) for one in self.names.called(needed.entities)}
         with self._workspace.database.reading() as connection:
-            return [name for name in names if not search.frequency(connection, name)]
+            return [
+                called
+                for called, names in every.items()
+                if not any(search.frequency(connection, name, until) for name in names)
+            ]
 
     def similar(self, wanted: Wanted) -> Similar:
         """How like the question texts are; all alike where it has no vector."""
@@ -197,9 +203,9 @@ class Retriever:
             frozenset(name.casefold() for one in entities for name in one.names),
         )
 
-    def _shares(self, question: str, hits: Sequence[Hit]) -> list[float]:
+    def _shares(self, question: str, hits: Sequence[Hit], until: datetime) -> list[float]:
         wanted = Wanted.of(question, self.names)
-        words, weights = self._weighed(wanted)
+        words, weights = self._weighed(wanted, until)
         return [self._held(words, weights, hit, bool(wanted.pairs)) for hit in hits]
 
     def _held(
@@ -209,17 +215,13 @@ class Retriever:
         (like,) = self._overlap.scores(words, weights, [_words(hit.text, chinese)])
         return max(like, share(words, weights, hit.text))
 
-    def _weighed(self, wanted: Wanted) -> tuple[list[str], list[float]]:
+    def _weighed(self, wanted: Wanted, until: datetime) -> tuple[list[str], list[float]]:
         """The words of a question, each with how rare it is, in nats."""
         words = list(dict.fromkeys([*wanted.words, *wanted.pairs]))
         with self._workspace.database.reading() as connection:
-            count = search.count(connection)
-            found = [search.frequency(connection, word) for word in words]
+            count = search.count(connection, until)
+            found = [search.frequency(connection, word, until) for word in words]
         return words, [log((count + 1) / (one + 1)) for one in found]
-
-    def readable(self, body: str) -> str:
-        """An item's words without what talks to a machine."""
-        return choose(body, (), lambda texts: [0.0] * len(texts)).text
 
     def _vector(self, wanted: Wanted) -> Any | None:
         """The question's vector; None, and the reason kept, where it cannot be had now."""
@@ -231,9 +233,9 @@ class Retriever:
         self._unembedded = ""
         return vector
 
-    def _by_overlap(self, wanted: Wanted, rows: Sequence[Any]) -> list[int]:
+    def _by_overlap(self, wanted: Wanted, rows: Sequence[Any], until: datetime) -> list[int]:
         """The candidates by how much of the question they hold."""
-        words, weights = self._weighed(wanted)
+        words, weights = self._weighed(wanted, until)
         chinese = bool(wanted.pairs)
         texts = [_words(f"{row.title} {row.beginning}", chinese) for row in rows]
         held = self._overlap.scores(words, weights, texts)
@@ -247,13 +249,13 @@ class Retriever:
 
     def _by_words(self, wanted: Wanted, scope: Scope) -> list[int]:
         with self._workspace.database.reading() as connection:
-            phrases = self._telling(connection, wanted.phrases)
+            phrases = self._telling(connection, wanted.phrases, scope.until)
             return search.lexical(connection, phrases, wanted.pairs, scope, DEEP)
 
-    def _telling(self, connection: Any, phrases: Sequence[str]) -> list[str]:
+    def _telling(self, connection: Any, phrases: Sequence[str], until: datetime) -> list[str]:
         """The phrases without those that nearly everything holds, or all when none is left."""
-        most = COMMON * search.count(connection)
-        rare = [one for one in phrases if search.frequency(connection, one) <= most]
+        most = COMMON * search.count(connection, until)
+        rare = [one for one in phrases if search.frequency(connection, one, until) <= most]
         return rare or list(phrases)
 
     def _vectors(self, connection: Any, numbers: Sequence[int]) -> Any:
@@ -305,11 +307,13 @@ def _is_on(row: Any, category: str | None) -> bool:
     return category is None or any(one["category"] == category for one in row.labels or ())
 
 
-def _once_an_event(rows: Iterable[Any], worth: dict[int, float]) -> list[int]:
-    """The best item of each event, the best first."""
+def _once_an_event(
+    rows: Iterable[Any], worth: dict[int, float], then: Mapping[int, str]
+) -> list[int]:
+    """The best item of each event, the best first; `then` names events that were others then."""
     best: dict[str, Any] = {}
     for row in rows:
-        event = row.event_id or row.id
+        event = then.get(row.number, row.event_id) or row.id
         before = best.get(event)
         if before is None or (-worth[row.number], row.number) < (
             -worth[before.number],

@@ -1,5 +1,6 @@
 """A conversation that is kept: each turn a stored row, taken up again where it was left."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
@@ -71,12 +72,29 @@ class Session:
         """Every turn with its sources, to be read or passed on."""
         parts = [TITLE.format(thesis=self._workspace.thesis.title)]
         for question, answer in self.turns:
-            parts += [f"## {question}\n", answer.text, ""]
             parts += [
-                f"{one.n}. {one.title}, {one.publisher} {one.published}: <{one.link}>"
-                if one.url
-                else f"{one.n}. {one.title}: `{one.command}`"
+                f"## {escaped(' '.join(question.split()))}\n",
+                _escaped_lines(answer.text),
+                "",
+            ]
+            parts += [
+                f"{one.n}. {escaped(one.title)} {escaped(one.publisher)} {one.published}: "
+                + (f"<{one.url}>" if one.url else f"`{one.command}`")
                 for one in answer.citations
             ]
             parts += [f"\n_{note}_" for note in answer.notes] + [""]
         return "\n".join(parts)
+
+
+def escaped(text: str) -> str:
+    """Text of which Markdown and HTML see nothing but letters."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", text)
+
+
+def _escaped_lines(text: str) -> str:
+    """Our own bullets stay bullets, and marks marks."""
+    lines = [
+        f"- {escaped(line[2:])}" if line.startswith("- ") else f"{escaped(line)}\n"
+        for line in text.splitlines()
+    ]
+    return re.sub(r"\\\[(\d+)\\\]", r"[\1]", "\n".join(lines))

@@ -16,15 +16,17 @@ MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`text` is what may be said of it; `command` shows what is stored of it.
+    """`text` are words of a stored item, `lines` sentences of the program's own; `command` shows
+    what is stored of it.
 
     `item_id` is "" for what the program computed; `published` is an ISO day or "".
     """
 
     n: int
     title: str
-    text: str
     command: str
+    text: str = ""
+    lines: tuple[str, ...] = ()
     item_id: str = ""
     publisher: str = ""
     published: str = ""
@@ -50,15 +52,15 @@ class Shelf:
 
     def put(self, key: str, **parts: Any) -> Source:
         """The source called `key`; further words of it join those that are there."""
+        new = Source(n=len(self._by_key) + 1, **parts)
         before = self._by_key.get(key)
-        if before is None:
-            found = Source(n=len(self._by_key) + 1, **parts)
-        elif parts["text"] in before.text:
-            found = before
-        else:
-            found = replace(before, text=f"{before.text}\n{parts['text']}")
-        self._by_key[key] = found
-        return found
+        if before is not None:
+            told = "\n".join(dict.fromkeys(filter(None, (before.text, new.text))))
+            text = before.text if new.text in before.text else told
+            lines = tuple(dict.fromkeys((*before.lines, *new.lines)))
+            new = replace(before, text=text, lines=lines)
+        self._by_key[key] = new
+        return new
 
     def get(self, n: int) -> Source | None:
         """The source with this number."""

@@ -4,6 +4,7 @@ Only reads. A sentence ends in the [n] of its source on the shelf, so that whoev
 person or a model, can be held to it.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,8 +19,9 @@ from agent.chat.shelf import Shelf, Source
 from agent.digest.facts import in_points
 from agent.dossier import web
 from agent.errors import ThesiswatchError
+from agent.injection import sift
 from agent.workspace import Workspace
-from store import ledger
+from store import items, ledger
 from store.search import Scope
 
 INSTANT = timedelta(microseconds=1)
@@ -30,6 +32,8 @@ FIGURES = 6
 ALERTS = 6
 SICK = 10
 """Sources that are not well that are named."""
+PART = 6000
+"""Characters of an item's words that are shown at once."""
 LEAST = 0.005
 """Points below which a row is not worth a line."""
 
@@ -42,7 +46,12 @@ class Line:
     source: Source
 
     def __str__(self) -> str:
-        return f"{self.text} [{self.source.n}]"
+        return f"{unmarked(self.text)} [{self.source.n}]"
+
+
+def unmarked(text: str) -> str:
+    """Words from outside in which nothing looks like the number of a source."""
+    return re.sub(r"\[(\d+)\]", r"(\1)", text)
 
 
 class Tools:
@@ -82,6 +91,8 @@ class Tools:
 
     def _at(self, day: date | None) -> datetime | None:
         """The end of a day, or of the last pass. Raises ThesiswatchError before the first score."""
+        if day and day > self.now.astimezone(self._zone).date():
+            raise ThesiswatchError(self.words.say("not_come", day=day))
         at = self.end_of(day) if day else self._as_of
         with self.workspace.database.reading() as connection:
             last = ledger.snapshot_before(connection, self.workspace.thesis.id, at)
@@ -116,13 +127,25 @@ class Tools:
         hits = self.retriever.find(query, scope, category=category, count=count)
         return [(hit, self._shelved(hit)) for hit in hits]
 
-    def show(self, id_: str) -> Source:
-        """An item whole, on the shelf. Raises ThesiswatchError when there is none."""
-        found = report.show(self.workspace, id_)
-        item = (
-            found["item"] or report.show(self.workspace, found["event"]["members"][0]["id"])["item"]
+    def show(self, id_: str, part: int = 1) -> str | None:
+        """A part of an item's words, on the shelf with what was there; None when it has no more."""
+        with self.workspace.database.reading() as connection:
+            item = items.by_id(connection, id_)
+        if item is None or item.first_seen_at > self.now:
+            return None
+        body = sift(item.text if len(item.text) > len(item.summary) else item.summary).text
+        shown = body[PART * (part - 1) : PART * part]
+        if not shown and part > 1:
+            return None
+        self._item(
+            {
+                **{name: getattr(item, name) for name in ("id", "title", "publisher", "url")},
+                "published": report.iso(item.published_at),
+                "event_id": item.event_id,
+            },
+            shown,
         )
-        return self._item(item, self.retriever.readable(item["text"] or item["summary"]))
+        return shown
 
     def score(self, day: date | None = None) -> list[Line]:
         """Where the thesis stands, or stood at the end of a day."""
@@ -140,7 +163,7 @@ class Tools:
         status = self.words.say("status", status=answer["status"])
         command = _score_command(answer["as_of"])
         source = self.shelf.put(
-            command, title=f"score {shown}", text=f"{text} {status}", command=command
+            command, title=f"score {shown}", lines=(text, status), command=command
         )
         return [Line(text, source), Line(status, source)]
 
@@ -165,24 +188,28 @@ class Tools:
                 for key, id_ in told
             ] or [self.words.say("no_rows")]
         shown = f"fronts {self._day(answer['as_of'])}"
-        all_of_them = " ".join([*texts, *(self._front(id_, parts[id_]) for id_ in parts)])
-        source = self.shelf.put(f"fronts {command}", title=shown, text=all_of_them, command=command)
+        source = self.shelf.put(
+            f"fronts {command}", title=shown, lines=tuple(texts), command=command
+        )
         return [Line(text, source) for text in texts]
 
     def change(self, since: date, until: date, category: str | None = None) -> list[Line]:
-        """How the score moved from the end of one day to that of another, and by what."""
+        """How the score moved from the end of one day to that of another, and by what.
+
+        With a category by what it moved on that front. Raises ThesiswatchError for days to come.
+        """
+        until = min(until, self.today)
+        since = max(since, self._first_day())
+        if since >= until:
+            raise ThesiswatchError(self.words.say("no_change", since=since, until=until))
         start, end = self._by(since), self._by(until)
         answer = report.explain(self.workspace, since=start, as_of=end, category=category)
-        moved = answer["score"] - answer["score_then"]
-        given = {
-            "since": since.isoformat(),
-            "until": until.isoformat(),
-            "before": _number(answer["score_then"]),
-            "after": _number(answer["score"]),
-            "change": _signed(moved),
-        }
-        still = _signed(moved) == "0.0"
-        texts = [self.words.say("unmoved" if still else "change", **given)]
+        rows = [row for row in answer["rows"] if _is_new(row, start)]
+        points = self._points({str(n): row["contribution"] for n, row in enumerate(rows)}, answer)
+        by_points = [(row, points[str(n)]) for n, row in enumerate(rows)]
+        if category:
+            return [*self.fronts(until, category), *self._rows(by_points)]
+        texts = [self._moved(answer, since, until)]
         causes = self._points(answer["causes"], answer)
         named = [
             f"{self.words.name(cause)} {_signed(size, 2)}" for cause, size in causes.items() if size
@@ -190,14 +217,29 @@ class Tools:
         if named:
             texts.append(self.words.say("causes", causes=", ".join(named)))
         command = _command(start, end)
-        source = self.shelf.put(
-            command, title=f"{since} – {until}", text=" ".join(texts), command=command
+        title = f"{since} - {until}"
+        source = self.shelf.put(command, title=title, lines=tuple(texts), command=command)
+        return [*(Line(text, source) for text in texts), *self._rows(by_points)]
+
+    def _moved(self, answer: Mapping[str, Any], since: date, until: date) -> str:
+        change = _signed(answer["score"] - answer["score_then"])
+        return self.words.say(
+            "unmoved" if change == "0.0" else "change",
+            since=since.isoformat(),
+            until=until.isoformat(),
+            before=_number(answer["score_then"]),
+            after=_number(answer["score"]),
+            change=change,
         )
-        points = self._points(
-            {str(n): row["contribution"] for n, row in enumerate(answer["rows"])}, answer
-        )
-        told = [(row, points[str(n)]) for n, row in enumerate(answer["rows"])]
-        return [*(Line(text, source) for text in texts), *self._rows(told)]
+
+    def _first_day(self) -> date:
+        """The day of the first score. Raises ThesiswatchError where there is none."""
+        with self.workspace.database.reading() as connection:
+            rows = ledger.snapshots(connection, self.workspace.thesis.id, None, self.now)
+        if not rows:
+            raise ThesiswatchError(self.words.say("no_score"))
+        first: datetime = rows[0].as_of
+        return first.astimezone(self._zone).date()
 
     def standing(
         self, day: date | None = None, category: str | None = None, stance: str | None = None
@@ -262,7 +304,7 @@ class Tools:
         source = self.shelf.put(
             f"{kpi['id']} {one['accession']} {one['period_end']}",
             title=f"{kpi['name']} {one['period_end']}",
-            text=text,
+            lines=(text,),
             command="thesis kpis",
             publisher="SEC",
             published=one["filed"],
@@ -275,12 +317,19 @@ class Tools:
             "alert",
             headline=row["headline"].rstrip("."),
             day=self._day(row["fired_at"]),
-            state=row["state"],
+            state=self._state(row),
         )
         return self._computed(f"thesis alerts show {row['id']}", row["id"], text)
 
+    def _state(self, row: Mapping[str, Any]) -> str:
+        """What had become of an alert by now."""
+        if self._as_of is None:
+            return str(row["state"])
+        over = row["resolved_at"]
+        return "resolved" if over and datetime.fromisoformat(over) <= self.now else "firing"
+
     def _computed(self, command: str, title: str, text: str) -> Line:
-        return Line(text, self.shelf.put(command, title=title, text=text, command=command))
+        return Line(text, self.shelf.put(command, title=title, lines=(text,), command=command))
 
     def _rows(
         self, told: Sequence[tuple[Mapping[str, Any], float]], most: int = ROWS
@@ -302,9 +351,7 @@ class Tools:
             points=_signed(points, 2),
             front=self._fronts.get(row["category"], row["category"]),
         )
-        source = self._item(
-            {**row, "id": row["item_id"]}, " ".join(filter(None, (row["quote"], text)))
-        )
+        source = self._item({**row, "id": row["item_id"]}, row["quote"] or "", (text,))
         return Line(text, source)
 
     def _points(self, parts: Mapping[str, float], answer: Mapping[str, Any]) -> dict[str, float]:
@@ -323,11 +370,12 @@ class Tools:
             {**given, "published": published, "event_id": hit.event_id}, hit.passage.text
         )
 
-    def _item(self, item: Mapping[str, Any], text: str) -> Source:
+    def _item(self, item: Mapping[str, Any], text: str, lines: tuple[str, ...] = ()) -> Source:
         return self.shelf.put(
             f"item {item['id']}",
             title=item["title"],
             text=text,
+            lines=lines,
             command=f"thesis show {item['id']}",
             item_id=item["id"],
             publisher=item["publisher"],
@@ -338,6 +386,11 @@ class Tools:
 
     def _day(self, instant: str) -> str:
         return datetime.fromisoformat(instant).astimezone(self._zone).date().isoformat()
+
+
+def _is_new(row: Mapping[str, Any], since: datetime) -> bool:
+    """Whether a row came or was restated since; one that only grew old is in the causes."""
+    return bool(row["new"]) or datetime.fromisoformat(row["recorded"]) > since
 
 
 def _word(row: Mapping[str, Any]) -> str:

@@ -64,9 +64,9 @@ class Names:
         """Ids of the entities that a text names."""
         return self._mentions.find(text)
 
-    def called(self, ids: Iterable[str]) -> list[str]:
-        """The first names of entities."""
-        return [self._entities[id_].name for id_ in ids]
+    def called(self, ids: Iterable[str]) -> list[Entity]:
+        """Entities by their ids."""
+        return [self._entities[id_] for id_ in sorted(ids)]
 
 
 def phrases(entities: Iterable[Entity]) -> list[str]:

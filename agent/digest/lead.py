@@ -48,9 +48,18 @@ def holding(lead: Lead, events: Sequence[Evidence]) -> tuple[Sentence, ...]:
     """The sentences without a fault, the first ones only."""
     kept = [one for one in lead.sentences if not fault(one, events)]
     return tuple(
-        Sentence(" ".join(one.text.split()), tuple(n - 1 for n in dict.fromkeys(one.events)))
+        Sentence(" ".join(one.text.split()), tuple(n - 1 for n in _bearing(one, events)))
         for one in kept[:MOST_SENTENCES]
     )
+
+
+def _bearing(sentence: Written, events: Sequence[Evidence]) -> list[int]:
+    """The cited events that a sentence holds against, each by itself."""
+    return [
+        n
+        for n in dict.fromkeys(sentence.events)
+        if not grounding.fault(sentence.text.strip(), words_of(events[n - 1]))
+    ]
 
 
 def fault(sentence: Written, events: Sequence[Evidence]) -> str:
@@ -61,7 +70,8 @@ def fault(sentence: Written, events: Sequence[Evidence]) -> str:
     cited = sentence.events
     if not 1 <= len(cited) <= 2 or not all(1 <= n <= len(events) for n in cited):
         return "cites none of the events, or too many"
-    return grounding.fault(text, [words_of(events[n - 1]) for n in cited])
+    faults = [grounding.fault(text, words_of(events[n - 1])) for n in cited]
+    return "" if "" in faults else faults[0]
 
 
 def words_of(event: Evidence) -> str:

@@ -63,7 +63,8 @@ class Forgetful:
 class Account:
     """One run's account. `left` is what it may spend; None: nobody may be asked at all.
 
-    With `later` questions are for a batch: they are put there instead of asked.
+    With `later` questions are for a batch: they are put there instead of asked. For each call the
+    price of an answer of `answer_tokens` is put aside.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Account:
         left: float | None,
         record: Record,
         later: Later | None = None,
+        answer_tokens: int = ANSWER_TOKENS,
     ) -> None:
         self.later = later
+        self._answer_tokens = answer_tokens
         self.calls: list[Call] = []
         self.hits = 0
         self.cost = 0.0
@@ -124,7 +127,7 @@ class Account:
         return f"{line}, ${self.cost:.4f}; {self.hits} answers known from before"
 
     def _reserve(self, tokens_in: int) -> float:
-        most = Call(Outcome.ANSWERED, tokens_in=tokens_in, tokens_out=ANSWER_TOKENS)
+        most = Call(Outcome.ANSWERED, tokens_in=tokens_in, tokens_out=self._answer_tokens)
         return cost(most, self._price, 1.0 if self.later is None else BATCH_DISCOUNT)
 
 

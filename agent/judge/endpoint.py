@@ -199,6 +199,13 @@ def failed(status: int) -> Call:
     return Call(Outcome.UNAVAILABLE, detail=f"the endpoint answered {status}{hint.get(status, '')}")
 
 
+def http_client(settings: Settings) -> Any:
+    """A connection pool of one's own, to be closed in the event loop that it was used in."""
+    import openai
+
+    return openai.DefaultAsyncHttpxClient(timeout=settings.timeout)
+
+
 def failures() -> tuple[type[Exception], ...]:
     """What talking to an endpoint through the SDK raises, in the midst of an answer too."""
     import httpx

@@ -5,18 +5,25 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from agent.chat.answer import PLAIN, Answer, Citation
+from agent.chat.answering import Chat, Showing
+from agent.chat.sessions import Session
 from agent.chat_page import plain, show, sources, words
-from tests.agent.chat.conftest import copied, demo_config  # noqa: F401  # fixtures
+from agent.chat_terminal import Terminal
+from agent.workspace import reading
+from store.database import FILE_NAME
+from store.vectors import FOLDER, WATERMARK
+from tests.agent.chat.conftest import NOW, copied, demo_config  # noqa: F401  # fixtures
 from tests.chat_server import ChatServer
 from tests.command import thesis
 from tests.talk_server import calls, streams
@@ -95,7 +102,7 @@ def test_commands_look_things_up_and_write_them_out(
     done = thesis("chat", "--as-of", "2025-04-30", "--config", path, stdin=given.encode())
     assert done.code == 0
     text = out.read_text(encoding="utf-8")
-    for said in ("2025-01-23 to the end of 2025-01-28", "For the thesis:", "Against the thesis:"):
+    for said in ("2025-01-24 to the end of 2025-01-28", "For the thesis:", "Against the thesis:"):
         assert said in text
     assert "'soon' is no day or period" in done.out
     assert "there is no front 'nothing'" in done.out
@@ -107,8 +114,69 @@ def test_conversation_goes_on(copied: Copied) -> None:  # noqa: F811
     path = copied()
     thesis("ask", "How strong is the thesis?", "--config", path)
     thesis("ask", "Who invested in Tenstorrent?", "--continue", "--config", path)
-    done = thesis("chat", "--continue", "--config", path, stdin=b"/export /dev/stdout\n")
-    assert "## How strong is the thesis?" in done.out or done.code == 0
+    out = path.parent / "out.md"
+    thesis("chat", "--continue", "--config", path, stdin=f"/export {out}\n".encode())
+    text = out.read_text(encoding="utf-8")
+    assert text.index("How strong is the thesis?") < text.index("Who invested in Tenstorrent?")
+    again = thesis("chat", "--continue", "--config", path, stdin=f"/export {out}\n".encode())
+    assert "cannot be written: File exists" in again.out
+
+
+def test_answer_is_given_even_if_it_cannot_be_kept(copied: Copied) -> None:  # noqa: F811
+    path = copied()
+    with closing(sqlite3.connect(path.parent / "data" / FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = thesis("ask", "Who invested in Tenstorrent?", "--config", path)
+    assert done.code == 0
+    assert "Bezos invests in Tenstorrent" in done.out
+    assert "the answer was not kept" in done.err
+
+
+def test_index_that_is_no_text_is_survived(copied: Copied) -> None:  # noqa: F811
+    path = copied()
+    (path.parent / "data" / FOLDER / WATERMARK).write_bytes(b"\xff\xfe\x00" * 99)
+    done = thesis("ask", "Who invested in Tenstorrent?", "--config", path)
+    assert done.code == 0
+    assert "Bezos invests in Tenstorrent" in done.out
+
+
+def test_items_are_found_by_chinese_words(copied: Copied) -> None:  # noqa: F811
+    rows = thesis("items", "--match", "昇腾", "--json", "--config", copied()).json
+    assert rows
+    assert all("昇腾" in row["title"] for row in rows)
+
+
+def test_command_that_takes_nothing_says_so(copied: Copied) -> None:  # noqa: F811
+    done = thesis("chat", "--config", copied(), stdin=b"/kpis all\n")
+    assert "/kpis takes nothing behind it" in done.out
+
+
+def test_stop_during_a_command_ends_the_command_alone(copied: Copied) -> None:  # noqa: F811
+    with reading(copied()) as workspace:
+        terminal = Terminal(Stopped(workspace), Session(workspace), lambda: NOW)
+        assert terminal.take("/why 7d")
+        assert terminal.take("why?")
+
+
+class Stopped(Chat):
+    """A chat in which Ctrl-C is pressed at once."""
+
+    def ask(self, *_: object, **__: object) -> Answer:
+        raise KeyboardInterrupt
+
+    def look(self, *_: object, **__: object) -> Answer:
+        raise KeyboardInterrupt
+
+
+def test_tool_of_any_name_is_only_shown(copied: Copied) -> None:  # noqa: F811
+    class Odd(Chat):
+        def ask(self, *_: object, showing: Showing | None = None, **__: object) -> Answer:
+            assert showing is not None
+            showing.step("x[/b]\x1b[31m")
+            return Answer("Nothing.", (), True, PLAIN)
+
+    with reading(copied()) as workspace:
+        assert Terminal(Odd(workspace), Session(workspace), lambda: NOW).take("anything?")
 
 
 def test_hostile_words_steer_no_screen(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,9 +83,15 @@ def test_scope_narrows_by_time_and_kind(database: Database) -> None:
 
 def test_frequency_counts_items(database: Database) -> None:
     with database.reading() as connection:
-        counts = [search.frequency(connection, word) for word in ("nvidia", "英伟达", "sells more")]
+        counts = [
+            search.frequency(connection, word, NOW) for word in ("nvidia", "英伟达", "sells more")
+        ]
         assert counts == [2, 2, 1]
-        assert search.count(connection) == len(TITLES)
+        assert search.count(connection, NOW) == len(TITLES)
+        before = SEEN - timedelta(seconds=1)
+        assert (
+            search.frequency(connection, "nvidia", before) == search.count(connection, before) == 0
+        )
 
 
 def test_candidates_come_with_what_was_known_then(database: Database) -> None:

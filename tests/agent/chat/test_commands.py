@@ -88,7 +88,7 @@ def test_why_without_a_period_is_of_the_last_seven_days(thesis: Thesis) -> None:
     plain, said = looked("/why", thesis).span, looked("/why 7d", thesis).span
     assert plain is not None
     assert said is not None
-    assert (plain.first, plain.last) == (said.first, said.last) == (TODAY - timedelta(7), TODAY)
+    assert (plain.first, plain.last) == (said.first, said.last) == (TODAY - timedelta(6), TODAY)
 
 
 def test_score_without_a_day_is_of_no_period(thesis: Thesis) -> None:

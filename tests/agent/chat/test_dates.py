@@ -129,16 +129,16 @@ def test_part_of_the_calendar_is_all_of_its_days(text: str, first: str, last: st
         ("this quarter", "2025-04-01", "2025-04-30"),
         ("last year", "2024-01-01", "2024-12-31"),
         ("this year", "2025-01-01", "2025-04-30"),
-        ("the past week", "2025-04-23", "2025-04-30"),
-        ("7d", "2025-04-23", "2025-04-30"),
-        ("the last 30 days", "2025-03-31", "2025-04-30"),
-        ("past two weeks", "2025-04-16", "2025-04-30"),
+        ("the past week", "2025-04-24", "2025-04-30"),
+        ("7d", "2025-04-24", "2025-04-30"),
+        ("the last 30 days", "2025-04-01", "2025-04-30"),
+        ("past two weeks", "2025-04-17", "2025-04-30"),
         ("上周", "2025-04-21", "2025-04-27"),
         ("这个月", "2025-04-01", "2025-04-30"),
         ("上个月", "2025-03-01", "2025-03-31"),
         ("去年", "2024-01-01", "2024-12-31"),
-        ("最近7天", "2025-04-23", "2025-04-30"),
-        ("过去两周", "2025-04-16", "2025-04-30"),
+        ("最近7天", "2025-04-24", "2025-04-30"),
+        ("过去两周", "2025-04-17", "2025-04-30"),
     ],
 )
 def test_running_period_is_counted_from_today(text: str, first: str, last: str) -> None:
@@ -229,10 +229,10 @@ def test_leap_day_is_that_of_the_latest_leap_year(text: str, first: str, last: s
 @pytest.mark.parametrize(
     ("text", "first", "last"),
     [
-        ("last eight weeks", "2025-03-05", "2025-04-30"),
-        ("past nine days", "2025-04-21", "2025-04-30"),
-        ("过去八周", "2025-03-05", "2025-04-30"),
-        ("最近九天", "2025-04-21", "2025-04-30"),
+        ("last eight weeks", "2025-03-06", "2025-04-30"),
+        ("past nine days", "2025-04-22", "2025-04-30"),
+        ("过去八周", "2025-03-06", "2025-04-30"),
+        ("最近九天", "2025-04-22", "2025-04-30"),
     ],
 )
 def test_every_small_number_may_be_spelled_out(text: str, first: str, last: str) -> None:
@@ -319,3 +319,31 @@ def test_days_of_a_month_in_either_order_are_the_same_period(
 def test_no_text_is_too_odd_to_be_read(text: str, today: date) -> None:
     found = find(text, today)
     assert found is None or all(words in text.casefold() for words in found.words)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("7 days ago", "2025-04-23"),
+        ("two weeks ago", "2025-04-16"),
+        ("a week ago", "2025-04-23"),
+        ("3天前", "2025-04-27"),
+        ("2025/01/27", "2025-01-27"),
+        ("2025-1-27", "2025-01-27"),
+        ("27.1.2025", "2025-01-27"),
+        ("27/01/2025", "2025-01-27"),
+        ("01/27/2025", "2025-01-27"),
+    ],
+)
+def test_one_day_may_be_spelled_many_ways(text: str, day: str) -> None:
+    assert span(text) == (day, day)
+
+
+def test_halves_of_a_year_and_ends_of_a_month_are_known() -> None:
+    assert span("H1 2025") == ("2025-01-01", "2025-06-30")
+    assert span("1月底") == ("2025-01-21", "2025-01-31")
+    assert span("一月") == ("2025-01-01", "2025-01-31")
+
+
+def test_day_that_could_be_either_is_no_day() -> None:
+    assert find("03/04/2025", date(2025, 4, 30)) is None

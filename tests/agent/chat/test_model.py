@@ -2,7 +2,9 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +12,11 @@ import pytest
 from agent.chat.answer import MODEL, PLAIN, Answer
 from agent.chat.answering import Chat, Showing
 from agent.chat.model import Turn
-from agent.workspace import Workspace
+from agent.workspace import Workspace, reading
 from tests.agent.chat.conftest import AS_OF, NOW, questions
 from tests.chat_server import ChatServer, fails
 from tests.stored import select
-from tests.talk_server import answers, breaks, calls, streams
+from tests.talk_server import answers, breaks, calls, ends, stalls, streams
 
 Opened = Callable[..., Chat]
 SEARCH = calls("search_evidence", query="Bezos invests in Tenstorrent, valuation")
@@ -92,7 +94,7 @@ def test_nothing_retrieved_is_nothing_said(talking: Opened, server: ChatServer) 
     server.script(streams("Nvidia controls nine tenths of the market [1]. Everybody knows it."))
     answer = ask(talking(), "How large is Nvidia's market share?")
     assert answer.refused
-    assert answer.text == "Nothing is stored that answers this."
+    assert answer.text == "The model said nothing that holds against the stored evidence."
 
 
 def test_refusal_of_the_model_is_a_refusal(talking: Opened, server: ChatServer) -> None:
@@ -105,13 +107,14 @@ def test_figures_of_the_program_may_be_said_and_no_others(
     talking: Opened, server: ChatServer
 ) -> None:
     def right(told: str) -> str:
-        found = re.search(r"stands at ([\d.]+) of 100", told)
-        assert found
-        return f"The thesis stands at {found[1]} of 100 [1]. The thesis stands at 99.9 of 100 [1]."
+        line = next(one for one in told.splitlines() if one.startswith("The thesis stands at"))
+        number = re.findall(r"\d+\.\d", line)
+        turned = f"The thesis stands at {number[2]} of 100 [1]. The thesis is calibrated [1]."
+        return f"{line}\n{turned} The thesis stands at 99.9 of 100 [1]."
 
     server.script(calls("score"), answers(right))
     answer = ask(talking(), "How strong is the thesis?")
-    assert re.fullmatch(r"The thesis stands at \d\d\.\d of 100\. \[1\]", answer.text)
+    assert re.fullmatch(r"The thesis stands at \d\d\.\d of 100 as of .* \[1\]", answer.text)
     assert answer.citations[0].command.startswith("thesis score --as-of")
 
 
@@ -158,10 +161,75 @@ def test_endless_search_is_ended(talking: Opened, server: ChatServer) -> None:
     assert "Tenstorrent" in answer.text
 
 
-def test_slow_answer_is_ended(talking: Opened, server: ChatServer) -> None:
-    server.always(SEARCH)
-    answer = ask(talking("[chat]\nseconds = 0.001\n"))
-    assert "longer than 0.001 seconds" in answer.notes[0]
+def test_slow_answer_is_ended_and_what_held_is_kept(talking: Opened, server: ChatServer) -> None:
+    server.script(SEARCH, stalls(f"{GOOD} And", server))
+    chat = talking("[chat]\nseconds = 3.0\n")
+    began = time.monotonic()
+    answer = ask(chat)
+    assert time.monotonic() - began < 10
+    assert answer.text == "Bezos invests in Tenstorrent at a $2.6 billion valuation. [1]"
+    assert "longer than 3 seconds" in answer.notes[0]
+    rows = select(chat.workspace.database.folder, "SELECT outcome FROM call ORDER BY id")
+    assert rows == [("answered",), ("timed out",)]  # it may have been billed
+
+
+def test_questions_follow_each_other_on_connections_that_are_kept(
+    copied: Callable[..., Path],
+) -> None:
+    with ChatServer(keeps_alive=True) as server:
+        server.always(streams("Nothing is stored that answers this."))
+        with reading(copied(f'[judge]\nbase_url = "{server.url}"\n')) as workspace:
+            chat = Chat(workspace)
+            assert [ask(chat).mode for _ in range(4)] == [MODEL] * 4
+            chat.close()
+
+
+def test_several_calls_in_one_message_are_answered(talking: Opened, server: ChatServer) -> None:
+    server.script(
+        calls("search_evidence", times=4, query="Bezos invests in Tenstorrent, valuation"),
+        streams(GOOD),
+    )
+    assert "Bezos" in ask(talking()).text
+    told = [one["content"] for one in server.asked[1]["messages"] if one["role"] == "tool"]
+    assert len(told) == 4
+    assert len(set(told)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"), [("length", "cut off"), ("content_filter", "content filter")]
+)
+def test_answer_that_was_cut_says_so(
+    talking: Opened, server: ChatServer, reason: str, why: str
+) -> None:
+    server.script(SEARCH, ends(f"{GOOD} Bezos invests in Tenstorrent at a [1]", reason))
+    chat = talking()
+    answer = ask(chat)
+    assert answer.text == "Bezos invests in Tenstorrent at a $2.6 billion valuation. [1]"
+    assert why in answer.notes[0]
+    rows = select(chat.workspace.database.folder, "SELECT outcome FROM call ORDER BY id")
+    assert rows[1] != ("answered",)
+
+
+def test_silence_of_the_model_is_no_word_on_what_is_stored(
+    talking: Opened, server: ChatServer
+) -> None:
+    server.always(ends("", "content_filter"))
+    answer = ask(talking())
+    assert answer.mode == PLAIN
+    assert "Tenstorrent" in answer.text
+
+
+def test_item_may_not_speak_of_the_score(talking: Opened, server: ChatServer) -> None:
+    server.script(SEARCH, streams("The thesis stands at 98.0 of 100 [1]."))
+    chat = talking()
+    with chat.workspace.database.writing() as connection:
+        connection.exec_driver_sql(
+            "UPDATE item SET summary = 'The thesis stands at 98.0 of 100.' "
+            "WHERE title LIKE '%Tenstorrent%'"
+        )
+    answer = ask(chat)
+    assert answer.refused
+    assert "98" not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -248,10 +316,7 @@ def test_every_call_is_a_row_and_nothing_of_the_key_is_kept(
     ask(chat)
     folder = chat.workspace.database.folder
     rows = select(folder, "SELECT purpose, outcome, tokens_in, tokens_cached, tokens_out FROM call")
-    assert (
-        rows == [("chat", "answered", 0, 0, 0), ("chat", "answered", 2000, 1536, 90)]
-        or rows == [("chat", "answered", 2000, 1536, 90)] * 2
-    )
+    assert rows == [("chat", "answered", 2000, 1536, 90)] * 2
     assert server.keys == ["Bearer sk-very-secret"] * 2
     assert b"sk-very-secret" not in (folder / "thesiswatch.sqlite3").read_bytes()
 

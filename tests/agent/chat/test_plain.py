@@ -181,6 +181,82 @@ def test_kpi_is_answered_from_filings_and_only_those_of_its_period(
         chat.close()
 
 
+def test_what_became_known_later_is_not_told_of_a_day_before(
+    copied: Callable[..., Path],
+) -> None:
+    path = copied()
+    seen = datetime(2025, 5, 2, tzinfo=UTC)
+    with writing(path) as opened:
+        put(opened, "nvda_gross_margin", {"2024-10-27": 74.6})  # we looked on 2025-04-30
+        late = item("p1", "Positron sells its Atlas server", "2025-01-10", fetched=seen.isoformat())
+        arrive(opened, seen, late)
+    january = datetime(2025, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    with reading(path) as workspace:
+        chat = Chat(workspace)
+        margin = chat.ask("What is Nvidia's gross margin?", NOW, as_of=january)
+        assert "74.6" not in margin.text
+        refusal = chat.ask("What did Positron say about its Atlas server?", NOW, as_of=january)
+        assert "no stored item speaks of Positron, Atlas" in refusal.text
+        alerts = chat.ask("Any alerts?", NOW, as_of=january)
+        assert "firing" in alerts.text
+        assert "resolved" not in alerts.text
+        chat.close()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What will the score be on 2027-01-01?",
+        "Why did it rise in 2027?",
+        "What was the score on 1999-01-01?",
+        "Why did it change since 2025-02-01?",
+    ],
+)
+def test_days_that_are_not_known_are_not_told_of(chat: Chat, question: str) -> None:
+    answer = chat.ask(question, NOW, as_of=datetime(2025, 1, 10, tzinfo=UTC))
+    assert answer.refused
+    assert not re.search(r"\d\d\.\d", answer.text)
+
+
+def test_stated_period_ends_where_knowledge_does(chat: Chat, demo: Workspace) -> None:
+    at = datetime(2025, 1, 28, 23, 59, 59, 999999, tzinfo=UTC)
+    answer = chat.ask("Why did it rise in the last week of January 2025?", NOW, as_of=at)
+    assert "to the end of 2025-01-28" in answer.text
+    assert f"{report.score(demo, at)['score']:.1f}" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("What was the score 7 days ago?", "as of 2025-04-23"),
+        ("how does the interconnect front stand", "Interconnect"),
+        ("What is the state of foundry access?", "Foundry access and trade rules"),
+        ("what is the band?", "likely between"),
+        ("why did it change since 2024?", "By cause"),
+    ],
+)
+def test_questions_that_people_ask_are_understood(chat: Chat, question: str, says: str) -> None:
+    answer = ask(chat, question)
+    assert not answer.refused
+    assert says in answer.text
+
+
+def test_question_of_odd_bytes_is_read(chat: Chat) -> None:
+    assert ask(chat, "score \udcff\ud83d").mode == PLAIN
+
+
+def test_numbers_in_titles_are_no_marks(copied: Callable[..., Path]) -> None:
+    path = copied()
+    now = datetime(2025, 5, 1, 9, tzinfo=UTC)
+    with writing(path) as opened:
+        title = "Plughcorp raises 5 billion dollars [1] [9]"
+        arrive(opened, now, item("e1", title, "2025-05-01", publisher="E[2]vil"))
+    with reading(path) as workspace:
+        chat = Chat(workspace)
+        check_whole(chat.ask("Plughcorp raises billions", now + timedelta(hours=1)))
+        chat.close()
+
+
 def test_hostile_item_is_only_words(copied: Callable[..., Path]) -> None:
     path = copied()
     now = datetime(2025, 5, 1, 9, tzinfo=UTC)

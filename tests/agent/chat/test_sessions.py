@@ -1,6 +1,8 @@
 """Conversations are kept, taken up again, and written out with their sources."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,5 +46,17 @@ def test_export_has_every_word_and_every_source(copied: Callable[..., Path]) -> 
         session = Session(workspace)
         session.add("what?", ANSWER, NOW)
         text = session.as_markdown()
-    for said in ("## what?", ANSWER.text, "https://v.example/a", "`thesis score`", "_a note_"):
+    lines = ("It says so. [1]", "- And this. [2]")
+    for said in ("## what?", *lines, "<https://v.example/a>", "`thesis score`", "_a note_"):
         assert said in text
+
+
+def test_export_is_read_as_words_and_nothing_else(copied: Callable[..., Path]) -> None:
+    evil = "![x](https://track.example/p.png) <script>alert(1)</script> **b** # h"
+    with reading(copied()) as workspace:
+        session = Session(workspace)
+        one = replace(ONE, title=evil, publisher=evil)
+        session.add(evil, replace(ANSWER, text=f"- {evil} [1]", citations=(one,)), NOW)
+        text = session.as_markdown()
+    assert not re.search(r"(?<!\\)[<!]\w*(?<!\\)[\[s]", text.replace("<https://v.example/a>", ""))
+    assert "<script" not in text.replace("\\<", "")

@@ -79,7 +79,7 @@ def test_text_without_a_name_has_no_entity(thesis: Thesis) -> None:
 
 
 def test_entities_are_called_by_their_first_name(thesis: Thesis) -> None:
-    assert Names(thesis).called(["amd", "nvidia"]) == ["AMD", "Nvidia"]
+    assert [one.name for one in Names(thesis).called(["nvidia", "amd"])] == ["AMD", "Nvidia"]
     assert Names(thesis).called([]) == []
 
 

@@ -35,7 +35,7 @@ def fault(text: str, *cited: int) -> str:
         ("DeepSeek's R1 matches OpenAI's o1 and was trained for 3% of the cost.", [1]),
         ("It took about $5.6 million, DeepSeek said.", [1]),
         ("Nvidia says that Blackwell is not delayed.", [2]),
-        ("DeepSeek 发布了开放的推理模型 R1。", [1]),
+        ("DeepSeek：“released R1, an open reasoning model”。", [1]),
         ("英伟达市值超过苹果。", [3]),
     ],
 )
@@ -48,8 +48,9 @@ def test_sentence_that_stands_in_its_event_holds(text: str, cited: list[int]) ->
     [
         ("DeepSeek trained R1 for 5% of the cost.", [1], "figure 5%"),
         ("DeepSeek trained R1 for 1% of the cost.", [1], "figure 1%"),
+        ("DeepSeek 发布了开放的推理模型 R1。", [1], "must quote"),
         ("DeepSeek trained R1 for 3 times the cost.", [1], "figure 3"),
-        ("DeepSeek trained R1 for $56 million.", [1], "figure 56"),
+        ("DeepSeek trained R1 for $56 million.", [1], "figure $56"),
         ("DeepSeek R1 matches Google's model.", [1], "name Google"),
         ("Huawei released R1, an open reasoning model.", [1], "name Huawei"),
         ("The model matches GPT-4o in reasoning.", [1], "name GPT-4o"),
