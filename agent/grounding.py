@@ -9,10 +9,20 @@ false one that is put together from one sentence's own words may slip through.
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from agent.excerpts import sentences
 from agent.judge.quotes import check
+from agent.quantities import (
+    COUNT,
+    COUNT_CJK,
+    FIGURE,
+    Figure,
+    counts,
+    days,
+    figures,
+    is_same,
+    plainly,
+)
 
 SHARED = 0.65
 """Least share of a sentence's longer words that stand in what it cites."""
@@ -26,50 +36,6 @@ QUOTED_WORDS = 2
 Entities = Callable[[str], frozenset[str]]
 """Which of the thesis' entities a text names, by any of their names."""
 
-_MONTHS = "january february march april may june july august september october november december"
-_MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS.split())
-_DAYS = (
-    re.compile(r"(?P<y>(?:19|20)\d\d)-(?P<m>\d\d)-(?P<d>\d\d)"),
-    re.compile(r"(?:(?P<y>(?:19|20)\d\d)年)?(?P<m>\d{1,2})月(?P<d>\d{1,2})[日号]"),
-    re.compile(
-        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th)? (?P<name>{_MONTH})\.?(?:,? (?P<y>(?:19|20)\d\d))?\b",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        rf"\b(?P<name>{_MONTH})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<y>(?:19|20)\d\d))?\b",
-        re.IGNORECASE,
-    ),
-)
-_FIGURE = re.compile(
-    r"(?P<sign>(?<![A-Za-z0-9])[-−+])?(?P<money>[$€£¥])?(?<![A-Za-z0-9.])(?<![A-Za-z0-9]-)"
-    r"(?P<number>\.?\d+(?:[.,:/]\d+)*)(?P<percent>%)?"
-    r"(?:[ -]?(?P<unit>millions?|billions?|trillions?|thousand|percent|per cent|percentage|times"
-    r"|x|bn|mn|tn|[mbk]|万亿|[万亿倍])(?![a-z]))?"
-    r"(?:[ -]?(?P<coin>dollars?|usd|euros?|pounds?|yuan|美元|欧元|元)(?![a-z]))?",
-    re.IGNORECASE,
-)
-_UNITS = {
-    "million": "m", "millions": "m", "mn": "m", "m": "m",
-    "billion": "b", "billions": "b", "bn": "b", "b": "b",
-    "trillion": "t", "trillions": "t", "tn": "t",
-    "thousand": "k", "k": "k", "percent": "%", "per cent": "%", "percentage": "%",
-    "times": "x", "x": "x",
-}  # fmt: skip
-_COINS = {"dollar": "$", "usd": "$", "euro": "€", "pound": "£", "yuan": "¥"}
-_COINS |= {"美元": "$", "欧元": "€", "元": "¥"}
-_COUNT = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
-    r"|sixteen|seventeen|eighteen|nineteen"
-    r"|(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf|thirteen|fourteen|fifteen|sixteen"
-    r"|seventeen|eighteen|nineteen)ths?|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
-    r"|hundreds?|thousands?|millions?|billions?|trillions?|dozens?|half|halves|halved?|thirds?"
-    r"|quarters?|twice|doubl(?:e[sd]?|ing)|tripl(?:e[sd]?|ing)|tenfold|quadrupled?)\b",
-    re.IGNORECASE,
-)
-_COUNT_CJK = re.compile(
-    r"百分之[零一二三四五六七八九十百点\d.]+|[一二三四五六七八九两几数半]成"
-    r"|[一二三四五六七八九十两几数]+倍|[一二三四五六七八九十百千两]+(?:万|亿|家|个|名|款|座|天|年|月)"
-)
 _OPENERS = frozenset(
     "a an the in on at it its this that these those some two one both as by for from after before "
     "while with according meanwhile separately another others there they he she his her their no "
@@ -130,19 +96,6 @@ _QUOTED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A number with all that says what it is of: sign, currency, unit."""
-
-    sign: str
-    money: str
-    number: str
-    unit: str
-
-    def __str__(self) -> str:
-        return f"{self.sign}{self.money}{self.number}{self.unit}"
-
-
 def fault(text: str, source: str, allowed: str = "", entities: Entities | None = None) -> str:
     """What is wrong with `text`, which cites `source`; "" when nothing is.
 
@@ -191,83 +144,31 @@ def _wrong_quote(text: str, source: str) -> str:
     return ""
 
 
-def _days(text: str) -> tuple[set[tuple[int, int, int]], str]:
-    """Days that a text names, (year or 0, month, day), and the text without them."""
-    found: set[tuple[int, int, int]] = set()
-    for pattern in _DAYS:
-        for match in pattern.finditer(text):
-            parts = match.groupdict()
-            name = (parts.get("name") or "").casefold()[:3]
-            month = _MONTHS.split().index(_full(name)) + 1 if name else 0
-            found.add((int(parts["y"] or 0), month or int(parts["m"]), int(parts["d"])))
-        text = pattern.sub(" ", text)
-    return found, text
-
-
-def _full(short: str) -> str:
-    return next(month for month in _MONTHS.split() if month.startswith(short))
-
-
 def _wrong_day(text: str, known: str) -> str:
-    there, _ = _days(known)
-    for year, month, day in _days(text)[0]:
+    there, _ = days(known)
+    for year, month, day in days(text)[0]:
         if not any(day == d and month == m and year in (0, y) for y, m, d in there):
             return f"the day {day}/{month} does not stand there"
     return ""
 
 
 def _wrong_figure(text: str, source: str, allowed: str) -> str:
-    rest = _days(text)[1]
+    rest = days(text)[1]
     known = figures(source)
     years = set(re.findall(r"\b(?:19|20)\d\d\b", f"{source} {allowed}"))
     falls = bool(_DOWN.search(text))
     for one in figures(rest):
         is_year = one == Figure("", "", one.number, "") and one.number in years
-        if not is_year and not any(_same(one, other, falls) for other in known):
+        if not is_year and not any(is_same(one, other, falls) for other in known):
             return f"the figure {one} does not stand there"
-    counts = _counts(source)
-    for match in _COUNT.finditer(rest):
-        if _plainly(match[0]) not in counts:
+    said = counts(source)
+    for match in COUNT.finditer(rest):
+        if plainly(match[0]) not in said:
             return f"the figure {match[0]} does not stand there"
-    for match in _COUNT_CJK.finditer(rest):
+    for match in COUNT_CJK.finditer(rest):
         if match[0] not in source:
             return f"the figure {match[0]} does not stand there"
     return ""
-
-
-def figures(text: str) -> set[Figure]:
-    """The figures of a text; days are none, and commas between thousands do not count."""
-    found = set()
-    for match in _FIGURE.finditer(_days(text)[1]):
-        number = re.sub(r",(?=\d{3}\b)", "", match["number"]).rstrip(".,:/")
-        unit = "%" if match["percent"] else (match["unit"] or "").casefold()
-        coin = (match["coin"] or "").casefold().rstrip("s")
-        found.add(
-            Figure(
-                (match["sign"] or "").replace("−", "-"),
-                match["money"] or _COINS.get(coin, ""),
-                number,
-                _UNITS.get(unit, unit),
-            )
-        )
-    return found
-
-
-def _same(mine: Figure, other: Figure, falls: bool) -> bool:
-    """Whether a figure is that one; a sign may be left out where words say which way."""
-    if (mine.money, mine.number, mine.unit) != (other.money, other.number, other.unit):
-        return False
-    if mine.sign == other.sign:
-        return True
-    return not mine.sign and (other.sign == "+" or falls)
-
-
-def _counts(text: str) -> set[str]:
-    return {_plainly(match[0]) for match in _COUNT.finditer(text)}
-
-
-def _plainly(word: str) -> str:
-    return word.casefold().rstrip("s")
 
 
 def _names(text: str) -> list[str]:
@@ -293,7 +194,7 @@ def _wrong_name(text: str, known: str, entities: Entities | None) -> str:
     missing = of(text) - of(known)
     if missing:
         return f"the name {sorted(missing)[0]} does not stand there"
-    for name in _names(_days(text)[1]):
+    for name in _names(days(text)[1]):
         low = name.casefold()
         parts = [part for part in re.split(r"[-.]", low) if part]
         stands = low in there or all(part in there for part in parts)
@@ -305,7 +206,7 @@ def _wrong_name(text: str, known: str, entities: Entities | None) -> str:
 def _wrong_place(text: str, source: str, allowed: str, entities: Entities | None) -> str:
     """A figure that the source has of somebody else: its sentence, with the one before where it
     names nobody, must have the names."""
-    mine = figures(_days(text)[1])
+    mine = figures(days(text)[1])
     if not mine or not entities:
         return ""
     wanted = entities(text)
@@ -313,7 +214,7 @@ def _wrong_place(text: str, source: str, allowed: str, entities: Entities | None
     title = parts[0]
     for one in mine:
         places = [
-            n for n, part in enumerate(parts) if any(_same(one, f, True) for f in figures(part))
+            n for n, part in enumerate(parts) if any(is_same(one, f, True) for f in figures(part))
         ]
         windows = [
             parts[n] if entities(parts[n]) else " ".join([title, *parts[max(0, n - 1) : n + 1]])
@@ -358,7 +259,7 @@ def _wrong_roles(text: str, closest_: list[str], entities: Entities | None) -> s
 def _owners(text: str, entities: Entities) -> dict[str, str]:
     """Whose each figure is: the entity that is named last before it."""
     found: dict[str, str] = {}
-    for match in _FIGURE.finditer(text):
+    for match in FIGURE.finditer(text):
         before = _order(text[: match.start()], entities)
         if before:
             found[match["number"]] = _last(text[: match.start()], before, entities)

@@ -5,9 +5,10 @@ from datetime import date
 from threading import Lock
 from typing import Annotated, Any, Literal
 
+from agent.chat.lines import Line
 from agent.chat.retrieval import Hit
 from agent.chat.shelf import Source
-from agent.chat.tools import Line, Tools
+from agent.chat.tools import Tools
 from agent.errors import ThesiswatchError
 from agent.injection import sift
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from agent.chat import dates
 from agent.chat.dates import Span
+from agent.chat.periods import ONE_DAY
 from agent.chat.question import Asked, Intent
 from agent.errors import ThesiswatchError
 from agent.thesis import Thesis
@@ -73,7 +74,7 @@ def look(line: str, thesis: Thesis, today: date) -> Asked | None:
     if rest and name in ("/score", "/why", "/fronts") and span is None:
         raise ThesiswatchError(f"{rest!r} is no day or period", "Such as 7d, 2025-01-27, last week")
     if name == "/why" and span is None:
-        span = Span(today - WEEK + dates.ONE_DAY, today)
+        span = Span(today - WEEK + ONE_DAY, today)
     return Asked(
         text=line,
         bare=rest,

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from agent.chat.answer import PLAIN, Answer, cited
+from agent.chat.lines import Line, unmarked
 from agent.chat.passages import telling
 from agent.chat.question import Asked, Intent
 from agent.chat.retrieval import Hit, Wanted
 from agent.chat.shelf import Source
-from agent.chat.tools import Line, Tools, unmarked
+from agent.chat.tools import Tools
 from agent.errors import ThesiswatchError
 
 LATELY = timedelta(days=7)

@@ -9,7 +9,8 @@ from datetime import date
 from enum import StrEnum
 
 from agent.chat import dates
-from agent.chat.dates import ONE_DAY, Span
+from agent.chat.dates import Span
+from agent.chat.periods import ONE_DAY
 from agent.chat.wording import chinese, words
 from agent.entities import Mentions
 from agent.thesis import Kpi, Thesis
