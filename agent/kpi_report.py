@@ -20,8 +20,11 @@ BEHIND = timedelta(days=45)
 """A figure that ends so long before the company's newest period was not tagged since."""
 
 
-def table(workspace: Workspace, now: datetime) -> Answer:
-    """Every KPI with its figures, originals first, and every falsifier's ruling at `now`."""
+def table(workspace: Workspace, now: datetime, known_by: datetime | None = None) -> Answer:
+    """Every KPI with its figures, originals first, and every falsifier's ruling at `now`.
+
+    With `known_by` only by figures that we had by then.
+    """
     thesis = workspace.thesis
     with workspace.database.reading() as connection:
         stored = kpis.of_thesis(
@@ -29,7 +32,7 @@ def table(workspace: Workspace, now: datetime) -> Answer:
         )
         states = sources.states(connection)
     figures = {
-        id_: as_figures([row for row in rows if row.recorded_at <= now])
+        id_: as_figures([row for row in rows if known_by is None or row.recorded_at <= known_by])
         for id_, rows in stored.items()
     }
     ciks = {entity.id: entity.cik or "" for entity in thesis.entities}

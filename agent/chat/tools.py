@@ -94,7 +94,9 @@ class Tools(Scores):
 
         Nothing where none is stored.
         """
-        table = {one["id"]: one for one in kpi_report.table(self.workspace, self.now)["kpis"]}
+        table = {
+            one["id"]: one for one in kpi_report.table(self.workspace, self.now, self.now)["kpis"]
+        }
         return [line for id_ in ids for line in self._kpi(table[id_], span)]
 
     def alerts(self) -> list[Line]:
