@@ -89,5 +89,7 @@ def _next(path: Path) -> None:
 What to type next (the demo's data stays in {path.parent}):
   thesis explain --since 2025-01-24 --as-of 2025-01-28 --config {path}
   thesis alerts --config {path}
+  thesis digest --date 2025-01-27 --config {path}
+  thesis ask "Who invested in Tenstorrent?" --config {path}
   thesis items --match deepseek --config {path}
   thesis init my-thesis      your own sources, your own essay""")
