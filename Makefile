@@ -18,7 +18,7 @@ demo: install            ## the whole job on the bundled archive, offline
 	$(BIN)/thesis demo
 
 test: install            ## every test, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
 check: install           ## the gate: format, lint, types, imports, docs, tests
 	$(BIN)/ruff format --check .

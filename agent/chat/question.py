@@ -61,7 +61,7 @@ _SCORE = (
 )
 _FILLERS = (
     r"\b(?:stand|stands|standing|stood|state|status|doing|going|now|current|currently|level|band|high"
-    r"|points?|end|read|short|case|bear|nvidia|stock|value|number|right|exactly|overall|front|add|adds"
+    r"|points?|end|read|short|case|bear|value|number|right|exactly|overall|front|add|adds"
     r"|added|gone|far)\b|多强|强|现在|目前|当前|几分|怎么样|底|截至|为"
 )
 _SUBJECT = r"\b(?:it|score|thesis|reading|band|bear case|short case)\b|得分|分数|论点|评分"
@@ -139,7 +139,7 @@ def _intent(low: str, span: Span | None, category: str | None, kpi: bool, thesis
         return Intent.STANDING
     if kpi:
         return Intent.KPIS
-    if _has(_SCORE, low) and _is_of_score(low, thesis) and not _beyond_score(low):
+    if _has(_SCORE, low) and _is_of_score(low, thesis) and not _beyond_score(low, thesis):
         return Intent.SCORE
     return Intent.EVIDENCE
 
@@ -162,9 +162,9 @@ def _telling(low: str) -> list[str]:
     return [*words(low), *chinese(low)]
 
 
-def _beyond_score(low: str) -> list[str]:
+def _beyond_score(low: str, thesis: Thesis) -> list[str]:
     """What a question says besides that it wants the score."""
-    rest = re.sub(f"{_SCORE}|{_FILLERS}", " ", low)
+    rest = re.sub(f"{_SCORE}|{_FILLERS}", " ", low.replace(thesis.title.casefold(), " "))
     return [word for word in _telling(rest) if not re.search(f"{_SCORE}|{_FILLERS}", word)]
 
 

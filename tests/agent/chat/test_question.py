@@ -18,6 +18,7 @@ TODAY = date(2025, 4, 30)
         ("What is the score?", Intent.SCORE),
         ("Where does the thesis stand?", Intent.SCORE),
         ("How strong is the bear case?", Intent.SCORE),
+        ("What is the score of The Short Case for Nvidia Stock?", Intent.SCORE),
         ("Score yesterday?", Intent.SCORE),
         ("论点得分是多少？", Intent.SCORE),
         ("Why did the score fall last week?", Intent.CHANGE),

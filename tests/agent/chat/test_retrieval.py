@@ -70,7 +70,7 @@ def test_expected_evidence_of_the_real_headlines_is_among_the_first_eight(
         for row in questions("unanswerable", "headlines"):
             hits = found(retriever, workspace, row["question"])
             bare = understand(row["question"], workspace.thesis, AS_OF.date()).bare
-            assert retriever.bearing(bare, hits) == [], row["question"]
+            assert retriever.bearing(bare, hits, AS_OF) == [], row["question"]
         retriever.close()
     assert both >= 0.85
     assert both >= max(halves)
