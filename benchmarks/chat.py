@@ -34,7 +34,7 @@ def run() -> None:
     texts = [one["question"] for one in asked if one["kind"] != "score"]
     with hundred_thousand.workspace() as workspace:
         with workspace.database.reading() as connection:
-            print(f"{search.count(connection):,} items, {len(texts)} questions")
+            print(f"{search.count(connection, NOW):,} items, {len(texts)} questions")
         retriever = Retriever(workspace)
         ours = _median(lambda text: retriever.find(text, Scope(NOW)), texts)
         retriever.close()

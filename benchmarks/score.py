@@ -63,8 +63,15 @@ def _ledger() -> score.Ledger:
 def _until(ledger: score.Ledger, days: int) -> score.Ledger:
     """What was known on a day of the past."""
     known = ledger.occurred <= (START + timedelta(days=days)).timestamp()
-    columns = (ledger.events, ledger.codes, ledger.weights, ledger.half_lives, ledger.occurred)
-    return score.Ledger(ledger.categories, *(one[known] for one in columns), ledger.owners[known])
+    return score.Ledger(
+        ledger.categories,
+        ledger.events[known],
+        ledger.codes[known],
+        ledger.weights[known],
+        ledger.half_lives[known],
+        ledger.occurred[known],
+        ledger.owners[known],
+    )
 
 
 def _given(as_of: datetime) -> dict[str, Any]:

@@ -139,8 +139,8 @@ def _fires(rates: Counts, before: Counts, after: Counts, seed: int) -> tuple[boo
     found = Exposure(looked)
     leans = found.leans(events)
     by_day: dict[date, list[str]] = {}
-    for at, owner in events:
-        by_day.setdefault(at, []).append(owner)
+    for at, name in events:
+        by_day.setdefault(at, []).append(name)
     days = [_day(found, at, by_day.get(at, []), leans[at]) for at in found.days]
     plain = [replace(one, events=one.events + one.left_out, lean=1.0, left_out=0) for one in days]
     change = FIRST + timedelta(days=SHIFT_ON)

@@ -146,4 +146,5 @@ def _rows(
 def _draw(rng: Generator, chances: Array) -> Array:
     """A place in STANCES for each row of `chances`."""
     steps = chances.cumsum(axis=1)
-    return (rng.random((len(chances), 1)) > steps[:, :2]).sum(axis=1)
+    places: Array = (rng.random((len(chances), 1)) > steps[:, :2]).sum(axis=1)
+    return places
