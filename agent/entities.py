@@ -21,7 +21,7 @@ class Mentions:
         for entity in entities:
             for name in entity.names:
                 if _CJK.search(name):
-                    cjk[name] = entity.id
+                    cjk[name.casefold()] = entity.id
                 elif words := tuple(_WORD.findall(name.casefold())):
                     self._phrases[words] = entity.id
         self._lengths = {
@@ -34,15 +34,37 @@ class Mentions:
 
     def find(self, text: str) -> frozenset[str]:
         """Ids of the entities that `text` names."""
-        return frozenset(self._walk(text))
+        return frozenset(entity for *_, entity in self._walk(text.casefold()))
 
-    def _walk(self, text: str) -> Iterator[str]:
-        words = _WORD.findall(text.casefold())
-        for start, word in enumerate(() if self._lengths.keys().isdisjoint(words) else words):
-            for length in self._lengths.get(word, ()):
-                entity = self._phrases.get(tuple(words[start : start + length]))
-                if entity:
-                    yield entity
-        if self._cjk_pattern and _CJK.search(text):
-            for match in self._cjk_pattern.findall(text):
-                yield self._cjk[match]
+    def in_order(self, text: str) -> list[str]:
+        """Ids in the order in which `text` names them, each as often as it does.
+
+        A name inside a longer one is none: "DeepSeek R1" is not DeepSeek too.
+        """
+        found: list[str] = []
+        reached = 0
+        for _, end, entity in sorted(self._walk(text.casefold()), key=_longest_first):
+            if end > reached:
+                found.append(entity)
+                reached = end
+        return found
+
+    def _walk(self, low: str) -> Iterator[tuple[int, int, str]]:
+        """Where in a case-folded text each name starts and ends, and whose it is."""
+        words = _WORD.findall(low)
+        if not self._lengths.keys().isdisjoint(words):
+            spans = [match.span() for match in _WORD.finditer(low)]
+            for start, word in enumerate(words):
+                for length in self._lengths.get(word, ()):
+                    phrase = tuple(words[start : start + length])
+                    if len(phrase) == length and phrase in self._phrases:
+                        yield spans[start][0], spans[start + length - 1][1], self._phrases[phrase]
+        if self._cjk_pattern and _CJK.search(low):
+            for match in self._cjk_pattern.finditer(low):
+                yield *match.span(), self._cjk[match[0]]
+
+
+def _longest_first(named: tuple[int, int, str]) -> tuple[int, int]:
+    """By where a name starts, the longest one first."""
+    start, end, _ = named
+    return start, -end

@@ -7,10 +7,11 @@ LONGEST = 240
 _END = re.compile(
     r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9\u4e00-\u9fff])|(?<=[。！？])[”’」』]*|\n+"
 )
-_ABBREVIATED = re.compile(
-    r"(?:\b(?:U\.S|U\.K|Inc|Corp|Co|Ltd|Mr|Ms|Mrs|Dr|vs|No|St|Jan|Feb|Aug|Sept|Oct|Nov|Dec)"
-    r"|\b[A-Z])\.$"
+ABBREVIATED = re.compile(
+    r"(?:\b(?:U\.S|U\.K|Inc|Corp|Co|Ltd|Mr|Ms|Mrs|Dr|vs|No|St|Jan|Feb|Aug|Sept|Oct|Nov|Dec"
+    r"|e\.g|i\.e)|\b[A-Z])\.$"
 )
+"""Ends in a full stop that ends no sentence."""
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -18,7 +19,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
     found, start = [], 0
     for match in _END.finditer(text):
         end = match.start() if match[0].isspace() else match.end()
-        if _ABBREVIATED.search(text[start : match.start()]):
+        if ABBREVIATED.search(text[start : match.start()]):
             continue
         found.append((start, end))
         start = match.end()

@@ -8,8 +8,8 @@ false one that is put together from one sentence's own words may slip through.
 
 import re
 import unicodedata
-from collections.abc import Callable
 
+from agent.entities import Mentions
 from agent.excerpts import sentences
 from agent.judge.quotes import check
 from agent.quantities import (
@@ -30,11 +30,9 @@ STRANGE = 2
 """So many longer words in a row that do not stand there are a claim of their own."""
 SHARED_CJK = 0.6
 """The least share of its pairs of Chinese characters, where what it cites is Chinese too."""
+NOBODY = Mentions(())
 QUOTED_WORDS = 2
 """Words in quotation marks from which on they are somebody's words and not a term."""
-
-Entities = Callable[[str], frozenset[str]]
-"""Which of the thesis' entities a text names, by any of their names."""
 
 _OPENERS = frozenset(
     "a an the in on at it its this that these those some two one both as by for from after before "
@@ -96,7 +94,7 @@ _QUOTED = re.compile(
 )
 
 
-def fault(text: str, source: str, allowed: str = "", entities: Entities | None = None) -> str:
+def fault(text: str, source: str, allowed: str = "", entities: Mentions = NOBODY) -> str:
     """What is wrong with `text`, which cites `source`; "" when nothing is.
 
     `allowed` are further words that names and days may come from, such as the day and publisher of
@@ -188,9 +186,9 @@ def _tokens(text: str) -> set[str]:
     return whole | {part for word in whole for part in re.split(r"[-.]", word)}
 
 
-def _wrong_name(text: str, known: str, entities: Entities | None) -> str:
+def _wrong_name(text: str, known: str, entities: Mentions) -> str:
     there = _tokens(known)
-    of = entities or (lambda _: frozenset())
+    of = entities.find
     missing = of(text) - of(known)
     if missing:
         return f"the name {sorted(missing)[0]} does not stand there"
@@ -203,13 +201,13 @@ def _wrong_name(text: str, known: str, entities: Entities | None) -> str:
     return ""
 
 
-def _wrong_place(text: str, source: str, allowed: str, entities: Entities | None) -> str:
+def _wrong_place(text: str, source: str, allowed: str, entities: Mentions) -> str:
     """A figure that the source has of somebody else: its sentence, with the one before where it
     names nobody, must have the names."""
     mine = figures(days(text)[1])
-    if not mine or not entities:
+    if not mine:
         return ""
-    wanted = entities(text)
+    wanted = entities.find(text)
     parts = [source[start:end] for start, end in sentences(source)] or [source]
     title = parts[0]
     for one in mine:
@@ -217,10 +215,14 @@ def _wrong_place(text: str, source: str, allowed: str, entities: Entities | None
             n for n, part in enumerate(parts) if any(is_same(one, f, True) for f in figures(part))
         ]
         windows = [
-            parts[n] if entities(parts[n]) else " ".join([title, *parts[max(0, n - 1) : n + 1]])
+            parts[n]
+            if entities.find(parts[n])
+            else " ".join([title, *parts[max(0, n - 1) : n + 1]])
             for n in places
         ]
-        if windows and not any(wanted <= entities(f"{window} {allowed}") for window in windows):
+        if windows and not any(
+            wanted <= entities.find(f"{window} {allowed}") for window in windows
+        ):
             return f"the figure {one} is said of somebody else there"
     return ""
 
@@ -238,11 +240,9 @@ def _wrong_way(text: str, closest_: list[str]) -> str:
     return ""
 
 
-def _wrong_roles(text: str, closest_: list[str], entities: Entities | None) -> str:
+def _wrong_roles(text: str, closest_: list[str], entities: Mentions) -> str:
     """Two names in the other order with no word that would turn them around, or a figure of one
     that is said of the other."""
-    if not entities:
-        return ""
     mine, owners = _order(text, entities), _owners(text, entities)
     for one in closest_:
         theirs = [name for name in _order(one, entities) if name in mine]
@@ -256,35 +256,19 @@ def _wrong_roles(text: str, closest_: list[str], entities: Entities | None) -> s
     return ""
 
 
-def _owners(text: str, entities: Entities) -> dict[str, str]:
+def _owners(text: str, entities: Mentions) -> dict[str, str]:
     """Whose each figure is: the entity that is named last before it."""
     found: dict[str, str] = {}
     for match in FIGURE.finditer(text):
-        before = _order(text[: match.start()], entities)
+        before = entities.in_order(text[: match.start()])
         if before:
-            found[match["number"]] = _last(text[: match.start()], before, entities)
+            found[match["number"]] = before[-1]
     return found
 
 
-def _last(text: str, names: list[str], entities: Entities) -> str:
-    """Which of these names stands last in a text."""
-    start = len(text)
-    while start > 0:
-        start -= 1
-        here = entities(text[start:]) & set(names)
-        if here and (start == 0 or not text[start - 1].isalnum()):
-            return sorted(here)[0]
-    return names[-1]
-
-
-def _order(text: str, entities: Entities) -> list[str]:
+def _order(text: str, entities: Mentions) -> list[str]:
     """The entities that a text names, in the order in which they come up."""
-    found: list[str] = []
-    for end in range(1, len(text) + 1):
-        if end == len(text) or not text[end].isalnum() or _CJK.match(text[end - 1]):
-            for name in sorted(entities(text[:end]) - set(found)):
-                found.append(name)
-    return found
+    return list(dict.fromkeys(entities.in_order(text)))
 
 
 def _closest(text: str, source: str) -> list[str]:
@@ -301,7 +285,7 @@ def _stems(text: str) -> list[str]:
     return [word[:5] for word in words if word not in _COMMON]
 
 
-def _strange(text: str, known: str, entities: Entities | None) -> str:
+def _strange(text: str, known: str, entities: Mentions) -> str:
     """Too many words that do not stand there, or several in a row.
 
     Chinese about a source without any must quote it: nothing else could be held against it.
@@ -320,11 +304,9 @@ def _strange(text: str, known: str, entities: Entities | None) -> str:
     return "" if held >= SHARED_CJK * len(chinese) else "too little of it stands there"
 
 
-def _without_names(text: str, entities: Entities | None) -> str:
+def _without_names(text: str, entities: Mentions) -> str:
     """A text without its runs of Chinese that only name somebody."""
-    if not entities:
-        return text
-    return _CJK.sub(lambda run: "" if len(run[0]) < 6 and entities(run[0]) else run[0], text)
+    return _CJK.sub(lambda run: "" if len(run[0]) < 6 and entities.find(run[0]) else run[0], text)
 
 
 def _pairs(text: str) -> list[str]:

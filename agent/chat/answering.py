@@ -117,7 +117,7 @@ class Chat:
     ) -> Answer:
         """Raises Stopped when nothing that holds was said and the model could not go on."""
         chosen, code = self.workspace.config.chat, secrets.token_hex(6)
-        checker = Checker(tools.shelf, self._retriever.names.ids)
+        checker = Checker(tools.shelf, self.workspace.mentions)
         said, notes = _Said(showing), list[str]()
         spoken = model.converse(
             question,

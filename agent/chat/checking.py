@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from agent import grounding
 from agent.chat.shelf import Shelf, Source
-from agent.grounding import Entities
+from agent.entities import Mentions
+from agent.excerpts import ABBREVIATED
 from agent.injection import sift
 
 MOST_CITED = 4
@@ -27,9 +28,6 @@ _OF_SCORE = re.compile(
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 _DECORATION = re.compile(r"\*\*|__|^#+\s*")
-_ABBREVIATED = re.compile(
-    r"(?:\b(?:U\.S|U\.K|Inc|Corp|Co|Ltd|Mr|Ms|Dr|vs|No|e\.g|i\.e)|\b[A-Z])\.$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Checker:
     """Takes words as they come; `dropped` is what was left out."""
 
     shelf: Shelf
-    entities: Entities | None = None
+    entities: Mentions = grounding.NOBODY
     dropped: list[Dropped] = field(default_factory=list)
     _rest: str = ""
     _line_start: bool = True
@@ -155,7 +153,7 @@ def _end_of_sentence(text: str) -> int | None:
         if _may_be_mark(rest):
             return None
         latin = match[0][0] in ".!?"
-        no_end = latin and (_GOES_ON.match(rest) or _ABBREVIATED.search(text[: match.end()]))
+        no_end = latin and (_GOES_ON.match(rest) or ABBREVIATED.search(text[: match.end()]))
         if no_end or _BULLET.fullmatch(text[: match.end()].lstrip() + " "):
             continue
         return end

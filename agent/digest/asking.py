@@ -56,7 +56,7 @@ def with_lead(workspace: Workspace, facts: Facts, language: str, ask_at: datetim
         )
     except ValueError:
         return facts
-    return replace(facts, lead=lead.holding(found, events))
+    return replace(facts, lead=lead.holding(found, events, workspace.mentions))
 
 
 def _ask(workspace: Workspace, account: Account, question: Question, text: str) -> Call:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent import grounding
 from agent.alerts import Evidence
 from agent.digest.facts import Sentence
+from agent.entities import Mentions
+from agent.grounding import NOBODY
 
 MOST_SENTENCES = 3
 LONGEST = 320
@@ -44,34 +46,37 @@ def read(text: str) -> Lead:
         raise ValueError(str(error.errors()[0]["msg"])) from error
 
 
-def holding(lead: Lead, events: Sequence[Evidence]) -> tuple[Sentence, ...]:
-    """The sentences without a fault, the first ones only."""
-    kept = [one for one in lead.sentences if not fault(one, events)]
+def holding(
+    lead: Lead, events: Sequence[Evidence], entities: Mentions = NOBODY
+) -> tuple[Sentence, ...]:
+    """The sentences without a fault, the first ones only; each with the events that it holds
+    against, each by itself."""
+    checked = [(one, *_checked(one, events, entities)) for one in lead.sentences]
+    kept = [(one, bearing) for one, bearing, why in checked if not why]
     return tuple(
-        Sentence(" ".join(one.text.split()), tuple(n - 1 for n in _bearing(one, events)))
-        for one in kept[:MOST_SENTENCES]
+        Sentence(" ".join(one.text.split()), tuple(n - 1 for n in bearing))
+        for one, bearing in kept[:MOST_SENTENCES]
     )
 
 
-def _bearing(sentence: Written, events: Sequence[Evidence]) -> list[int]:
-    """The cited events that a sentence holds against, each by itself."""
-    return [
-        n
-        for n in dict.fromkeys(sentence.events)
-        if not grounding.fault(sentence.text.strip(), words_of(events[n - 1]))
-    ]
-
-
-def fault(sentence: Written, events: Sequence[Evidence]) -> str:
+def fault(sentence: Written, events: Sequence[Evidence], entities: Mentions = NOBODY) -> str:
     """What is wrong with a sentence; "" when nothing is."""
+    return _checked(sentence, events, entities)[1]
+
+
+def _checked(
+    sentence: Written, events: Sequence[Evidence], entities: Mentions
+) -> tuple[list[int], str]:
+    """The cited events that a sentence holds against, or what is wrong with it."""
     text = sentence.text.strip()
     if not text or len(text) > LONGEST or "\n" in text:
-        return "no plain sentence"
+        return [], "no plain sentence"
     cited = sentence.events
     if not 1 <= len(cited) <= 2 or not all(1 <= n <= len(events) for n in cited):
-        return "cites none of the events, or too many"
-    faults = [grounding.fault(text, words_of(events[n - 1])) for n in cited]
-    return "" if "" in faults else faults[0]
+        return [], "cites none of the events, or too many"
+    faults = {n: grounding.fault(text, words_of(events[n - 1]), "", entities) for n in cited}
+    bearing = [n for n, why in faults.items() if not why]
+    return bearing, "" if bearing else next(iter(faults.values()))
 
 
 def words_of(event: Evidence) -> str:

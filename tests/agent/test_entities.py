@@ -36,6 +36,17 @@ def test_chinese_names_match_inside_a_sentence_the_longest_first() -> None:
     assert MENTIONS.find("AMD与超威半导体公司") == {"amd", "supermicro"}
 
 
+def test_names_come_in_the_order_in_which_they_stand() -> None:
+    text = "İ AMD sued Meta Platforms; 超威半导体公司 and AMD did not."
+    assert MENTIONS.in_order(text) == ["amd", "meta", "supermicro", "amd"]
+
+
+def test_name_inside_a_longer_one_is_none_in_the_order(thesis: Thesis) -> None:
+    mentions = Mentions(thesis.entities)
+    assert mentions.in_order("OpenAI's o1 matches DeepSeek R1") == ["openai", "deepseek_r1"]
+    assert mentions.find("DeepSeek R1") == {"deepseek", "deepseek_r1"}
+
+
 def test_a_thesis_without_entities_finds_nothing() -> None:
     assert Mentions([]).find("AMD 超威") == frozenset()
 

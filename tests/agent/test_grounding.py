@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agent.entities import Mentions
 from agent.excerpts import sentences
-from agent.grounding import Entities, fault
+from agent.grounding import fault
 from agent.thesis import Thesis
 
 FALL = "Nvidia shares fell 17% on Monday as investors worried about DeepSeek's cheaper model."
@@ -22,8 +22,8 @@ BESIDE = "Reuters 2025-01-27 27 January 2025 Monday"
 
 
 @pytest.fixture(scope="module")
-def entities(thesis: Thesis) -> Entities:
-    return Mentions(thesis.entities).find
+def entities(thesis: Thesis) -> Mentions:
+    return Mentions(thesis.entities)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def entities(thesis: Thesis) -> Entities:
         ("Nvidia was sued by AMD over patents.", "AMD sued Nvidia over patents."),
     ],
 )
-def test_sentence_that_stands_there_holds(text: str, source: str, entities: Entities) -> None:
+def test_sentence_that_stands_there_holds(text: str, source: str, entities: Mentions) -> None:
     assert fault(text, source, BESIDE, entities) == ""
 
 
@@ -56,6 +56,7 @@ def test_sentence_that_stands_there_holds(text: str, source: str, entities: Enti
     [
         ("Nvidia shares fell 18%.", FALL, "figure 18%"),
         ("Nvidia shares fell $27 on Monday.", FALL, "figure $27"),
+        ("OpenAI's o1 beats DeepSeek R1.", "DeepSeek R1 beats OpenAI's o1.", "turns around"),
         ("Nvidia shares fell to $17.", FALL, "figure $17"),
         ("Nvidia shares fell -17% to .9%.", FALL, "figure"),
         ("Nvidia shares fell sixteen percent.", FALL, "figure sixteen"),
@@ -106,7 +107,7 @@ def test_sentence_that_stands_there_holds(text: str, source: str, entities: Enti
     ],
 )
 def test_sentence_that_brings_in_anything_goes(
-    text: str, source: str, why: str, entities: Entities
+    text: str, source: str, why: str, entities: Mentions
 ) -> None:
     assert why in fault(text, source, BESIDE, entities)
 

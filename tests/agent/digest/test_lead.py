@@ -5,6 +5,8 @@ import pytest
 from agent.alerts import Evidence
 from agent.digest import lead
 from agent.digest.lead import Lead, Written
+from agent.entities import Mentions
+from agent.thesis import Thesis
 
 
 def event(
@@ -74,6 +76,17 @@ def test_sentence_that_stands_in_its_event_holds(text: str, cited: list[int]) ->
 )
 def test_sentence_that_brings_in_anything_is_dropped(text: str, cited: list[int], why: str) -> None:
     assert why in fault(text, *cited)
+
+
+def test_sentence_that_turns_around_who_did_what_is_dropped(thesis: Thesis) -> None:
+    entities = Mentions(thesis.entities)
+    for text, why in (
+        ("DeepSeek R1 matches OpenAI's o1.", ""),
+        ("OpenAI's o1 matches DeepSeek R1.", "turns around"),
+    ):
+        assert why in lead.fault(Written(text=text, events=[1]), EVENTS, entities)
+        kept = lead.holding(Lead(sentences=[Written(text=text, events=[1])]), EVENTS, entities)
+        assert bool(kept) is not bool(why)
 
 
 def test_only_what_holds_is_kept_and_no_more_than_three() -> None:
