@@ -17,7 +17,7 @@ from agent.alerts import Case, Evidence
 from agent.errors import EmbedderError
 from agent.excerpts import beginning
 from agent.injection import sift
-from agent.kpi_report import spelled
+from agent.numerals import whole
 from agent.signals import Direction, Signal
 from agent.spikes import State
 from agent.streams import Stream
@@ -154,7 +154,7 @@ def of_falsifier(records: Records, signal: Signal, found: Answer) -> Case:
     published = str(found["filed"] or found["on"])
     evidence = Evidence(
         item_id=found["accession"] or found["id"],
-        title=f"{found['kpi']} of the period to {found['period_end']}: {spelled(found['value'])}",
+        title=f"{found['kpi']} of the period to {found['period_end']}: {whole(found['value'])}",
         publisher="SEC filing",
         url=found["url"] or "",
         published=published,

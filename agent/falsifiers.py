@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from agent.kpis import Figure, originals
+from agent.numerals import whole
 from agent.thesis import Falsifier, Thesis
 
 MEETS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -58,12 +59,12 @@ def rule(thesis: Thesis, falsifier: Falsifier, figures: Sequence[Figure], today:
     counting = [one for one in counting if one.filed <= min(today, falsifier.by)]
     for one in counting:
         if MEETS[comparison](one.value, threshold):
-            reason = f"the period to {one.end} is {comparison} {threshold:,.10g}"
+            reason = f"the period to {one.end} is {comparison} {whole(threshold)}"
             return Ruling(Status.TRUE, one.filed, True, reason, one)
     if not counting:
         reason = f"no period ending after {after} is reported"
         return Ruling(Status.NOT_YET, falsifier.by if over else today, over, reason)
     last = counting[-1]
-    reason = f"none of {len(counting)} reported is {comparison} {threshold:,.10g}"
+    reason = f"none of {len(counting)} reported is {comparison} {whole(threshold)}"
     reason += f", the last to {last.end}" + ("" if over else f"; open until {falsifier.by}")
     return Ruling(Status.FALSE, falsifier.by if over else last.filed, over, reason, last)

@@ -160,11 +160,6 @@ def _reason(found: Ruling, kpi: Kpi | None) -> str:
     return found.reason
 
 
-def spelled(value: float) -> str:
-    """A figure as people read it: whole ones in full, no digit lost to an exponent."""
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.10g}"
-
-
 def filing_url(cik: str, accession: str) -> str:
     """The index page of a filing."""
     folder = accession.replace("-", "")

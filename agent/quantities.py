@@ -6,8 +6,9 @@ A figure is its number with all that says what it is of: sign, currency and unit
 import re
 from dataclasses import dataclass
 
-_MONTHS = "january february march april may june july august september october november december"
-_MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS.split())
+from agent.days import MONTHS, month_of
+
+_MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS)
 _DAY_PATTERNS = (
     re.compile(r"(?P<y>(?:19|20)\d\d)-(?P<m>\d\d)-(?P<d>\d\d)"),
     re.compile(r"(?:(?P<y>(?:19|20)\d\d)年)?(?P<m>\d{1,2})月(?P<d>\d{1,2})[日号]"),
@@ -72,14 +73,10 @@ def days(text: str) -> tuple[set[tuple[int, int, int]], str]:
         for match in pattern.finditer(text):
             parts = match.groupdict()
             name = (parts.get("name") or "").casefold()[:3]
-            month = _MONTHS.split().index(_full(name)) + 1 if name else 0
+            month = month_of(name) if name else 0
             found.add((int(parts["y"] or 0), month or int(parts["m"]), int(parts["d"])))
         text = pattern.sub(" ", text)
     return found, text
-
-
-def _full(short: str) -> str:
-    return next(month for month in _MONTHS.split() if month.startswith(short))
 
 
 def figures(text: str) -> set[Figure]:

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 from agent.chat import dates
 from agent.chat.dates import Span
-from agent.chat.periods import ONE_DAY
 from agent.chat.question import Asked, Intent
+from agent.days import ONE_DAY
 from agent.errors import ThesiswatchError
 from agent.thesis import Thesis
 

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from agent.chat.periods import ONE_DAY, PATTERNS
+from agent.chat.periods import PATTERNS
+from agent.days import ONE_DAY
 
 ENDLESS = date(1990, 1, 1)
 """Where "until March" begins: before anything that is stored."""

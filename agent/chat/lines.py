@@ -20,14 +20,3 @@ class Line:
 def unmarked(text: str) -> str:
     """Words from outside in which nothing looks like the number of a source."""
     return re.sub(r"\[(\d+)\]", r"(\1)", text)
-
-
-def number(value: float) -> str:
-    """With one decimal."""
-    return f"{value:.1f}"
-
-
-def signed(value: float, decimals: int = 1) -> str:
-    """With its sign; what rounds to nothing has none."""
-    text = f"{value:+.{decimals}f}"
-    return text[1:] if not text.strip("+-0.") else text

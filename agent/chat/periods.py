@@ -6,13 +6,10 @@ A reader takes what its pattern matched and the day it is, and gives the first a
 import re
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
-ONE_DAY = timedelta(days=1)
-_MONTHS = (
-    "january february march april may june july august september october november december".split()
-)
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+from agent.days import MONTHS, ONE_DAY, WEEKDAYS, month_of
+
 _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 _PARTS = {"early": (1, 4), "mid": (5, 8), "late": (9, 12), "first": (1, 6), "second": (7, 12)}
 _PARTS_CJK = {"上": "early", "初": "early", "中": "mid", "下": "late", "底": "late"}
@@ -34,7 +31,7 @@ _CJK = {
     "日": 7,
     "天": 7,
 }
-_MONTH = "(?P<month>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS) + r"|sept)\.?"
+_MONTH = "(?P<month>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS) + r"|sept)\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _PART = r"(?:(?P<part>early|mid|late|the end of|the beginning of)[ -](?:in )?)?"
@@ -63,13 +60,13 @@ def _half(match: re.Match[str], today: date) -> tuple[date, date]:
 
 
 def _dated(match: re.Match[str], today: date) -> tuple[date, date]:
-    month, day = _month_of(match["month"]), int(match["day"])
+    month, day = month_of(match["month"]), int(match["day"])
     return _one(_latest(match["year"], month, day, today))
 
 
 def _days_of_month(match: re.Match[str], today: date) -> tuple[date, date]:
     """24 and 28 January 2025."""
-    month = _month_of(match["month"])
+    month = month_of(match["month"])
     last = _latest(match["year"], month, int(match["day"]), today)
     return last.replace(day=int(match["from"])), last
 
@@ -78,13 +75,13 @@ def _whole_month(match: re.Match[str], today: date) -> tuple[date, date] | None:
     preceded = re.search(rf"\b{_WHEN} $", match.string[: match.start()])
     if match["month"] in ("may", "march") and not (match["year"] or match["part"] or preceded):
         return None  # more often a verb
-    month = _month_of(match["month"])
+    month = month_of(match["month"])
     year = int(match["year"]) if match["year"] else today.year - (month > today.month)
     return _part_of(year, month, match["part"])
 
 
 def _week_of_month(match: re.Match[str], today: date) -> tuple[date, date]:
-    month = _month_of(match["month"])
+    month = month_of(match["month"])
     year = int(match["year"]) if match["year"] else today.year - (month > today.month)
     first, last = _month(year, month)
     return (last - 6 * ONE_DAY, last) if match["end"] == "last" else (first, first + 6 * ONE_DAY)
@@ -132,7 +129,7 @@ def _year(match: re.Match[str], today: date) -> tuple[date, date]:
 
 def _months(match: re.Match[str], today: date) -> tuple[date, date]:
     """September and October 2024."""
-    first, last = _month_of(match["first"]), _month_of(match["month"])
+    first, last = month_of(match["first"]), month_of(match["month"])
     year = int(match["year"]) if match["year"] else today.year - (last > today.month)
     return date(year - (first > last), first, 1), _month(year, last)[1]
 
@@ -206,7 +203,7 @@ def _running(match: re.Match[str], today: date) -> tuple[date, date]:
 def _weekday(match: re.Match[str], today: date) -> tuple[date, date]:
     """The last one that is over, or today."""
     name = match["weekday"]
-    wanted = _CJK[name] - 1 if name in _CJK else _DAYS.index(name)
+    wanted = _CJK[name] - 1 if name in _CJK else WEEKDAYS.index(name)
     return _one(today - ((today.weekday() - wanted) % 7) * ONE_DAY)
 
 
@@ -260,10 +257,6 @@ def _latest(year: str | None, month: int, day: int, today: date) -> date:
     raise ValueError(f"no year has {day}/{month}")
 
 
-def _month_of(name: str) -> int:
-    return next(n for n, month in enumerate(_MONTHS, start=1) if month.startswith(name[:3]))
-
-
 _AFTER = r"(?![\w])"
 _ORDINAL = r"(?:st|nd|rd|th)?"
 _TO = r"(?: ?[-–] ?| and | to | through )"
@@ -306,7 +299,7 @@ PATTERNS: list[tuple[re.Pattern[str], Reader]] = [
         (rf"(?:最近|过去|近){_COUNTED}", _past),
         (r"\b(?P<which>this|last|previous|past) (?P<unit>week|month|quarter|year)\b", _running),
         (r"(?P<which>本|这|上个|上|今|去)(?P<unit>周|星期|个月|月|年)", _running),
-        (rf"\b(?:on |last |this )?(?P<weekday>{'|'.join(_DAYS)})\b", _weekday),
+        (rf"\b(?:on |last |this )?(?P<weekday>{'|'.join(WEEKDAYS)})\b", _weekday),
         (r"(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天])", _weekday),
         (r"\b(?:today|yesterday)\b|今天|今日|昨天|昨日|前天", _day_word),
         (

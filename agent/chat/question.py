@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from agent.chat import dates
 from agent.chat.dates import Span
-from agent.chat.periods import ONE_DAY
 from agent.chat.wording import chinese, words
+from agent.days import ONE_DAY
 from agent.entities import Mentions
 from agent.thesis import Kpi, Thesis
 

@@ -1,20 +1,21 @@
 """The score, what moved it and what is behind it, as sentences with their sources. Only reads."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 from agent import report
-from agent.chat.lines import Line, number, signed
+from agent.chat.lines import Line
 from agent.chat.phrases import Phrases
 from agent.chat.shelf import Shelf, Source
+from agent.days import INSTANT, end_of
 from agent.digest.facts import in_points
 from agent.dossier import web
 from agent.errors import ThesiswatchError
+from agent.numerals import fixed, signed
 from agent.workspace import Workspace
 from store import ledger
 
-INSTANT = timedelta(microseconds=1)
 ROWS = 4
 """Ledger rows of each side that a change is told by."""
 LEAST = 0.005
@@ -47,8 +48,7 @@ class Scores:
 
     def end_of(self, day: date) -> datetime:
         """The last instant of a day where the user lives, or now when that is earlier."""
-        start = datetime.combine(day + timedelta(days=1), time(), tzinfo=self._zone)
-        return min(start.astimezone(UTC) - INSTANT, self.now)
+        return min(end_of(day, self._zone), self.now)
 
     def score(self, day: date | None = None) -> list[Line]:
         """Where the thesis stands, or stood at the end of a day."""
@@ -56,9 +56,9 @@ class Scores:
         shown = self.day_of(answer["as_of"])
         text = self.words.say(
             "score",
-            score=number(answer["score"]),
-            low=number(answer["low"]),
-            high=number(answer["high"]),
+            score=fixed(answer["score"]),
+            low=fixed(answer["low"]),
+            high=fixed(answer["high"]),
             day=shown,
             events=f"{answer['events']:,}",
             publishers=f"{answer['publishers']:,}",
@@ -166,8 +166,8 @@ class Scores:
             "unmoved" if change == "0.0" else "change",
             since=since.isoformat(),
             until=until.isoformat(),
-            before=number(answer["score_then"]),
-            after=number(answer["score"]),
+            before=fixed(answer["score_then"]),
+            after=fixed(answer["score"]),
             change=change,
         )
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+from agent.days import MONTHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,6 @@ class Source:
     def allowed(self) -> str:
         """Words besides the text that a sentence may take: who wrote it, and when."""
         return " ".join((self.title, self.publisher, self.published, spelled(self.published)))
-
-    @property
-    def link(self) -> str:
-        """Where to read it: the page, or the command."""
-        return self.url or self.command
 
 
 class Shelf:
@@ -78,7 +71,7 @@ def spelled(day: str) -> str:
     if not day:
         return ""
     found = date.fromisoformat(day[:10])
-    month = MONTHS[found.month - 1]
+    month = MONTHS[found.month - 1].capitalize()
     number, year = found.day, found.year
     return (
         f"{number} {month} {year}, {month} {number}, {year}, {month[:3]} {number}, "

@@ -5,7 +5,7 @@ person or a model, can be held to it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,9 @@ from agent.chat.phrases import Phrases
 from agent.chat.retrieval import SHOWN, Hit, Retriever
 from agent.chat.scores import Scores
 from agent.chat.shelf import Source
+from agent.days import ONE_DAY, start_of
 from agent.injection import sift
+from agent.numerals import whole
 from agent.workspace import Workspace
 from store import items
 from store.search import Scope
@@ -45,10 +47,6 @@ class Tools(Scores):
         super().__init__(workspace, words, now, as_of, today)
         self.retriever = retriever
 
-    def start_of(self, day: date) -> datetime:
-        """The first instant of a day where the user lives."""
-        return datetime.combine(day, time(), tzinfo=self._zone).astimezone(UTC)
-
     def search(
         self,
         query: str,
@@ -62,23 +60,25 @@ class Tools(Scores):
         """Stored items for a query, published from `first` to `last`, on the shelf."""
         scope = Scope(
             until=self.now,
-            since=self.start_of(first) if first else None,
-            before=self.start_of(last + timedelta(days=1)) if last else None,
+            since=start_of(first, self._zone) if first else None,
+            before=start_of(last + ONE_DAY, self._zone) if last else None,
             kinds=tuple(kinds),
+            category=category,
         )
-        hits = self.retriever.find(query, scope, category=category, count=count)
+        hits = self.retriever.find(query, scope, count=count)
         return [(hit, self._shelved(hit)) for hit in hits]
 
     def show(self, id_: str, part: int = 1) -> str | None:
-        """A part of an item's words, on the shelf with what was there; None when it has no more."""
+        """A part of an item's words, from 1, on the shelf with what was there; None when it has no
+        such part."""
         with self.workspace.database.reading() as connection:
             item = items.by_id(connection, id_)
         if item is None or item.first_seen_at > self.now:
             return None
         body = sift(item.text if len(item.text) > len(item.summary) else item.summary).text
-        shown = body[PART * (part - 1) : PART * part]
-        if not shown and part > 1:
+        if part < 1 or (part > 1 and PART * (part - 1) >= len(body)):
             return None
+        shown = body[PART * (part - 1) : PART * part]
         self.item_source(
             {
                 **{name: getattr(item, name) for name in ("id", "title", "publisher", "url")},
@@ -136,7 +136,7 @@ class Tools(Scores):
             "kpi_restated" if one["restates"] else "kpi",
             name=kpi["name"],
             day=one["period_end"],
-            value=f"{one['value']:,.10g} {kpi['unit']}",
+            value=f"{whole(one['value'])} {kpi['unit']}",
             form=one["form"],
             filed=one["filed"],
         )

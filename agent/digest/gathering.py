@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from agent import dossier, falsifiers, report, standing
 from agent.alerts import Evidence
+from agent.days import INSTANT
 from agent.digest.facts import (
     Alerted,
     Coverage,
@@ -34,7 +35,6 @@ TOP = 5
 """Events of each side that are shown."""
 READING = 5
 PATH = timedelta(days=90)
-INSTANT = timedelta(microseconds=1)
 STRIP = 30
 """Days that the strip of fronts shows."""
 DOCUMENTS = ("paper", "filing")
@@ -113,7 +113,7 @@ def _path(
 
 def _first_day(workspace: Workspace, since: datetime) -> date:
     """The day after the one that `since` ends, where the user lives."""
-    return (since + timedelta(microseconds=1)).astimezone(workspace.config.alerts.zone).date()
+    return (since + INSTANT).astimezone(workspace.config.alerts.zone).date()
 
 
 def _points(

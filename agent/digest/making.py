@@ -2,10 +2,11 @@
 
 import base64
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from agent import prices
+from agent.days import ONE_DAY, end_of, start_of
 from agent.digest import asking, page
 from agent.digest.facts import Facts
 from agent.digest.gathering import gather
@@ -15,9 +16,7 @@ from agent.notices import Parcel
 from agent.workspace import Workspace
 from store import digests
 
-ONE_DAY = timedelta(days=1)
 MOST_DAYS = timedelta(days=31)
-INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,10 @@ def span(
     With `catching_up` it begins where the last one that was sent ended, whatever was missed and
     wherever the user lived then, but not more than a month ago.
     """
+    zone = workspace.config.alerts.zone
     try:
         first = day - (covered(kind, day, workspace.config.digest.weekends) - 1) * ONE_DAY
-        start, end = end_of(workspace, first - ONE_DAY), end_of(workspace, day)
+        start, end = end_of(first - ONE_DAY, zone), end_of(day, zone)
     except OverflowError as error:
         raise ThesiswatchError(f"no digest can be of {day}", "Give another --date") from error
     with workspace.database.reading() as connection:
@@ -103,12 +103,6 @@ def span(
     if start >= now:
         raise ThesiswatchError(f"{day} has not come yet", "Give an earlier --date")
     return start, min(end, now)
-
-
-def end_of(workspace: Workspace, day: date) -> datetime:
-    """The last instant of a day where the user lives."""
-    zone = workspace.config.alerts.zone
-    return datetime.combine(day + ONE_DAY, time(), tzinfo=zone).astimezone(UTC) - INSTANT
 
 
 def _closes(workspace: Workspace, facts: Facts) -> tuple[list[prices.Close], str]:
@@ -132,7 +126,7 @@ def _picture(
     from agent import small_charts
 
     if name == page.SCORE_CHART:
-        points = [(datetime.combine(day, time(), tzinfo=UTC), close) for day, close in closes]
+        points = [(start_of(day), close) for day, close in closes]
         label, legend = workspace.config.prices.label, page.legend(language)
         data = small_charts.path(facts.path, points, label, legend)
     else:

@@ -14,8 +14,8 @@ from typing import Any
 from agent.alerts import Evidence
 from agent.digest import plain_text
 from agent.digest.facts import Facts, Front, Sentence, Share, place_of
-from agent.kpi_report import spelled
 from agent.notices import LONGEST, SUBJECT, cut, plain, template
+from agent.numerals import fixed, signed, whole
 
 SCORE_CHART, FRONT_CHART = "score", "fronts"
 FEWEST_DAYS = 2
@@ -63,11 +63,11 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
         "thesis": plain(facts.thesis),
         "day": _days(facts),
         "subject": _subject(facts, words),
-        "score": _number(facts.score),
+        "score": fixed(facts.score),
         "change": _signed(facts.change) if facts.before is not None else "",
         "direction": facts.direction,
-        "low": _number(facts.low),
-        "high": _number(facts.high),
+        "low": fixed(facts.low),
+        "high": fixed(facts.high),
         "lead": _lead(facts, words),
         "sides": [
             _side(facts, facts.supporting, facts.more_supporting, "supporting", words),
@@ -80,7 +80,7 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
             {
                 "name": plain(one.name),
                 "period": words["period_to"].format(day=one.period),
-                "value": f"{spelled(one.value)} {one.unit}",
+                "value": f"{whole(one.value)} {one.unit}",
                 "url": one.url,
                 "restates": words["restates"] if one.restates else "",
             }
@@ -114,7 +114,7 @@ def _command(facts: Facts) -> str:
 
 
 def _subject(facts: Facts, words: Words) -> str:
-    given = {"score": _number(facts.score), "thesis": plain(facts.thesis), "day": _days(facts)}
+    given = {"score": fixed(facts.score), "thesis": plain(facts.thesis), "day": _days(facts)}
     if facts.before is None:
         return words["subject_first"].format(**given)
     return words["subject"].format(**given, change=_signed(facts.change))
@@ -132,10 +132,10 @@ def _is_one_day(facts: Facts) -> bool:
 def _lead(facts: Facts, words: Words) -> list[str]:
     """The first three lines: where it stands, why, and by what."""
     given = {
-        "score": _number(facts.score),
+        "score": fixed(facts.score),
         "change": _signed(facts.change),
-        "low": _number(facts.low),
-        "high": _number(facts.high),
+        "low": fixed(facts.low),
+        "high": fixed(facts.high),
     }
     if facts.before is None:
         lines = [words["first"].format(**given)]
@@ -265,14 +265,9 @@ def _coverage(facts: Facts, words: Words) -> list[str]:
     return lines
 
 
-def _number(value: float) -> str:
-    return f"{value:.1f}"
-
-
 def _signed(value: float, decimals: int = 1) -> str:
-    """With its sign; what rounds to nothing has none."""
-    text = f"{value:+.{decimals}f}"
-    return text[1:] if not text.strip("+-0.") else text.replace("-", "−")
+    """With its sign, a minus as it is printed."""
+    return signed(value, decimals).replace("-", "−")
 
 
 def legend(language: str) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """When a digest is due, and what days it is about. Pure: the wall clock of the user goes in."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from enum import StrEnum
 
+from agent.days import ONE_DAY, WEEKDAYS
+
 SATURDAY = 5
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-ONE_DAY = timedelta(days=1)
 WEEK = 7
 
 
@@ -41,7 +41,7 @@ def due(local: datetime, schedule: Schedule) -> list[tuple[Kind, date]]:
     if local.time() < schedule.at:
         mornings = [*mornings[1:], mornings[-1] - ONE_DAY]
     daily = [one for one in mornings if schedule.weekends or one.weekday() < SATURDAY]
-    weekly = [one for one in mornings if DAYS[one.weekday()] == schedule.weekly]
+    weekly = [one for one in mornings if WEEKDAYS[one.weekday()] == schedule.weekly]
     found = [(Kind.DAILY, daily[0] - ONE_DAY)]
     return found + [(Kind.WEEKLY, one - ONE_DAY) for one in weekly]
 

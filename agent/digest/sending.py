@@ -8,9 +8,10 @@ from typing import Any
 
 from agent import delivery
 from agent.config import ChannelSection, Config
+from agent.days import ONE_DAY, end_of
 from agent.digest import making
 from agent.digest.making import Digest
-from agent.digest.schedule import ONE_DAY, Kind, Schedule, due
+from agent.digest.schedule import Kind, Schedule, due
 from agent.errors import ThesiswatchError
 from agent.workspace import Workspace
 from store import digests, ledger, messages, settings
@@ -59,7 +60,7 @@ def send(workspace: Workspace, made: Digest, now: datetime) -> None:
     """
     channels = _channels(workspace.config)
     day = date.fromisoformat(made.day)
-    if datetime.fromisoformat(made.facts.until) < making.end_of(workspace, day):
+    if datetime.fromisoformat(made.facts.until) < end_of(day, workspace.config.alerts.zone):
         raise ThesiswatchError(f"{made.day} is not over yet", "Send it tomorrow, or an earlier one")
     row = {
         "thesis_id": workspace.thesis.id,
@@ -147,7 +148,7 @@ def _channels(config: Config) -> list[ChannelSection]:
 
 
 def _is_done(workspace: Workspace, kind: Kind, day: date) -> bool:
-    end = making.end_of(workspace, day)
+    end = end_of(day, workspace.config.alerts.zone)
     with workspace.database.reading() as connection:
         if ledger.snapshot_before(connection, workspace.thesis.id, end) is None:
             return True  # there was no score to tell of yet

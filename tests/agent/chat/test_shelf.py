@@ -69,14 +69,6 @@ def test_same_key_has_the_same_number_and_no_word_is_lost(puts: list[tuple[str, 
         assert found.title == f"Title of {key}"
 
 
-def test_link_is_the_page_or_else_the_command() -> None:
-    shelf = Shelf()
-    computed = shelf.put("a", title="Score", text="50", command="thesis score")
-    page = shelf.put("b", title="B", text="", command="thesis show b", url="https://b.example")
-    assert computed.link == "thesis score"
-    assert page.link == "https://b.example"
-
-
 def test_title_publisher_and_day_may_be_said() -> None:
     found = Shelf().put(
         "a",
