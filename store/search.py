@@ -31,17 +31,18 @@ TITLE, SUMMARY, TEXT = 3.0, 2.0, 1.0
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which items may be found: known by `until`, published in [since, before), of these `kinds`
-    (all when empty)."""
+    (all when empty), with `category` in the newest verdict of then."""
 
     until: datetime
     since: datetime | None = None
     before: datetime | None = None
     kinds: tuple[str, ...] = ()
+    category: str | None = None
 
     @property
     def is_wide(self) -> bool:
         """Whether nothing but the knowledge of the time narrows it."""
-        return self.since is None and self.before is None and not self.kinds
+        return self == Scope(self.until)
 
 
 def pairs(words: str) -> list[str]:
@@ -118,6 +119,12 @@ def _within(scope: Scope) -> tuple[str, dict[str, Any]]:
         names = {f"kind{n}": kind for n, kind in enumerate(scope.kinds)}
         parts.append(f"item.kind IN ({', '.join(f':{name}' for name in names)})")
         given |= names
+    if scope.category is not None:
+        parts.append(
+            "EXISTS (SELECT 1 FROM verdict v, json_each(v.labels) AS label"
+            f" WHERE v.id = ({_NEWEST}) AND label.value ->> 'category' = :category)"
+        )
+        given["category"] = scope.category
     return " AND ".join(parts), given
 
 
@@ -148,8 +155,10 @@ def frequency(connection: Connection, word: str, until: datetime) -> int:
 
 def count(connection: Connection, until: datetime) -> int:
     """How many items were known by `until`."""
-    query = text("SELECT count(*) FROM item WHERE first_seen_at <= :until")
-    return int(connection.execute(query, {"until": to_text(until)}).scalar_one())
+    given, query = {}, "SELECT count(*) FROM item"
+    if _came_later(connection, until):  # which costs several times more
+        query, given = f"{query} WHERE first_seen_at <= :until", {"until": to_text(until)}
+    return int(connection.execute(text(query), given).scalar_one())
 
 
 def _came_later(connection: Connection, until: datetime) -> bool:
@@ -167,13 +176,16 @@ def candidates(connection: Connection, numbers: Sequence[int], scope: Scope) -> 
         f"SELECT {', '.join(f'item.{name}' for name in _NAMES)},"
         f" substr(iif(item.summary = '', item.text, item.summary), 1, {BEGINNING}) AS beginning,"
         " verdict.p_relevant, verdict.labels, verdict.abstained"
-        " FROM item LEFT JOIN verdict ON verdict.id = (SELECT max(v.id) FROM verdict v"
-        " WHERE v.item_number = item.number AND v.recorded_at <= :until)"
+        f" FROM item LEFT JOIN verdict ON verdict.id = ({_NEWEST})"
         f" WHERE item.number IN (SELECT value FROM json_each(:wanted)) AND {where}"
     ).columns(*_COLUMNS)
     return list(connection.execute(query, {**given, "wanted": json.dumps(list(numbers))}))
 
 
+_NEWEST = (
+    "SELECT max(w.id) FROM verdict w WHERE w.item_number = item.number AND w.recorded_at <= :until"
+)
+"""The id of an item's newest verdict that was known by then."""
 _NAMES = "number id title url publisher owner kind published_at first_seen_at event_id".split()
 _COLUMNS = [
     *(_ITEM.c[name] for name in _NAMES),

@@ -41,6 +41,7 @@ class Nearest:
 
         Some may lie outside the scope: the index does not know it.
         """
+        self.trouble = ""
         if not scope.is_wide:
             with self._database.reading() as connection:
                 inside = search.within(connection, scope, FEW + 1)
@@ -89,8 +90,8 @@ class Nearest:
             self.trouble = error.message
             self.close()
             return []
-        behind = f"the vector index is behind by {self._hidden:,} items"
-        self.trouble = behind if self._hidden else ""
+        if self._hidden:
+            self.trouble = f"the vector index is behind by {self._hidden:,} items"
         return found
 
     def _exact(self, vector: Vector, numbers: Sequence[int]) -> list[int]:

@@ -128,7 +128,6 @@ class Retriever:
         question: str,
         scope: Scope,
         *,
-        category: str | None = None,
         count: int = SHOWN,
         halves: Sequence[str] = HALVES,
     ) -> list[Hit]:
@@ -152,7 +151,6 @@ class Retriever:
             near = sorted(rows, key=lambda row: -fused[row.number])[:CLOSE]
             rankings.append(self._by_overlap(wanted, near, scope.until))
         scores = fusion.fuse(rankings)
-        rows = [row for row in rows if _is_on(row, category)]
         worth = {row.number: scores[row.number] * _weight(row) for row in rows}
         best = _once_an_event(rows, worth, then)[:POOL]
         if not best:
@@ -300,11 +298,6 @@ def _weight(row: Any) -> float:
     if row.p_relevant is None or row.abstained or row.labels or row.kind != "news":
         return 1.0
     return float(DOUBT + (1 - DOUBT) * min(1.0, row.p_relevant / SURE))
-
-
-def _is_on(row: Any, category: str | None) -> bool:
-    """Whether a verdict names the category; with None everything is."""
-    return category is None or any(one["category"] == category for one in row.labels or ())
 
 
 def _once_an_event(

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from store import items, search
+from store import items, search, verdicts
 from store.database import Database, open_database
 from store.search import Scope
 from tests.store.rows import row
@@ -38,6 +39,22 @@ def database(tmp_path: Path) -> Iterator[Database]:
         items.add(connection, rows)
     yield opened
     opened.close()
+
+
+def verdict(number: int, front: str, at: datetime) -> dict[str, Any]:
+    return {
+        "item_number": number,
+        "judge": "j",
+        "model": f"{at}",
+        "prompt_hash": "p",
+        "thesis_version": "t",
+        "input_hash": "h",
+        "relevant": True,
+        "p_relevant": 0.9,
+        "abstained": False,
+        "labels": [{"category": front, "stance": "supports", "p": 0.9, "severity": "low"}],
+        "recorded_at": at,
+    }
 
 
 def numbers(
@@ -92,6 +109,22 @@ def test_frequency_counts_items(database: Database) -> None:
         assert (
             search.frequency(connection, "nvidia", before) == search.count(connection, before) == 0
         )
+
+
+def test_front_is_that_of_the_newest_verdict_of_then(database: Database) -> None:
+    later = NOW + timedelta(days=1)
+    said = [(1, "foundry", NOW), (1, "moat", later), (3, "foundry", later)]
+    with database.writing() as connection:
+        verdicts.add(connection, [verdict(n, front, at) for n, front, at in said])
+
+    def on(front: str, until: datetime) -> set[int]:
+        return set(numbers(database, ["nvidia", "amd"], scope=Scope(until, category=front)))
+
+    assert on("foundry", NOW) == {1}
+    assert on("foundry", later) == {3}
+    assert on("moat", later) == {1}
+    assert on("moat", NOW) == on("nothing", later) == set()
+    assert not Scope(NOW, category="moat").is_wide
 
 
 def test_candidates_come_with_what_was_known_then(database: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.chat import retrieval
 from agent.chat.question import understand
-from agent.chat.retrieval import Hit, Retriever
+from agent.chat.retrieval import SHOWN, Hit, Retriever
 from agent.errors import EmbedderError
 from agent.workspace import Workspace, reading, writing
 from store import items
@@ -92,10 +92,10 @@ def test_nothing_outside_the_period_kind_or_front_comes(demo: Workspace) -> None
     assert hits
     assert all(hit.published and since <= hit.published < before for hit in hits)
     assert retriever.find("DeepSeek", Scope(AS_OF, kinds=("filing",))) == []
-    on_front = retriever.find("chip", WIDE, category="custom_silicon")
+    on_front = retriever.find("chip", Scope(AS_OF, category="custom_silicon"))
     with demo.database.reading() as connection:
         listed = items.listing(connection, category="custom_silicon")
-    assert on_front
+    assert len(on_front) == SHOWN
     assert {hit.id for hit in on_front} <= {row.id for row in listed}
     retriever.close()
 
@@ -153,6 +153,9 @@ def test_without_an_index_words_are_searched_and_it_says_so(copied: Callable[...
         retriever = Retriever(workspace)
         hits = retriever.find("Who invested in Tenstorrent?", WIDE)
         assert "vector index" in retriever.trouble
+        january = Scope(AS_OF, since=datetime(2025, 1, 1, tzinfo=UTC))  # few enough without it
+        assert retriever.find("Who invested in Tenstorrent?", january)
+        assert retriever.trouble == ""
         retriever.close()
     assert "Tenstorrent" in hits[0].title
 
