@@ -3,15 +3,12 @@
 Words from outside are shown without markup or control codes; links are spelled out.
 """
 
-import re
 import sys
 from typing import Any
 
 from agent import screen
 from agent.chat.answer import Answer, Citation
-
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
-_BULLET = re.compile(r"^- ")
+from agent.chat.markdown import of_answer
 
 
 def show(answer: Answer) -> None:
@@ -32,7 +29,7 @@ def words(text: str) -> Any:
     """Checked words as Markdown in which only our own bullets are markup."""
     from rich.markdown import Markdown
 
-    return Markdown(_escaped(text), hyperlinks=False)
+    return Markdown(of_answer(plain(text)), hyperlinks=False)
 
 
 def sources(answer: Answer) -> Any:
@@ -69,14 +66,3 @@ def _lines(answer: Answer) -> list[str]:
 def _title(one: Citation) -> str:
     who = ", ".join(filter(None, (one.publisher, one.published)))
     return f"{one.title} ({who})" if who else one.title
-
-
-def _escaped(text: str) -> str:
-    """Text of which Markdown sees the bullets and nothing else; a line stays a line."""
-    parts = []
-    for line in plain(text).splitlines():
-        bullet = _BULLET.match(line)
-        rest = _MARKUP.sub(r"\\\1", line[2:] if bullet else line)
-        rest = re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", rest) if not bullet else rest
-        parts.append(f"- {rest}" if bullet else f"\n{rest}\n")
-    return "\n".join(parts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import wraps
 from threading import Lock
 from typing import Annotated, Any, Literal
 
@@ -101,7 +102,6 @@ class Catalogue:
 
     def _said(self, tool: Callable[..., str]) -> Callable[..., str]:
         """A tool whose failures are told to the model."""
-        from functools import wraps
 
         @wraps(tool)
         def told(*given: Any, **named: Any) -> str:

@@ -82,8 +82,10 @@ def _of_passages(tools: Tools, asked: Asked) -> Answer:
     """The passages that bear on a question, each by its telling sentence."""
     first, last = (asked.span.first, asked.span.last) if asked.span else (None, None)
     found = tools.search(asked.bare, first=first, last=last, kinds=asked.kinds)
+    notes = _notes(tools)
     if asked.kinds and not found:  # where papers came as news, say
         found = tools.search(asked.bare, first=first, last=last)
+        notes += (tools.words.say("other_kinds", kinds=", ".join(asked.kinds)),)
     sources = {hit.number: source for hit, source in found}
     bearing = tools.retriever.bearing(asked.bare, [hit for hit, _ in found], tools.now)[:PASSAGES]
     if not bearing:
@@ -92,7 +94,7 @@ def _of_passages(tools: Tools, asked: Asked) -> Answer:
     quotes = {sources[hit.number].n: _quote(tools, hit, wanted) for hit in bearing}
     lines = [_passage(sources[hit.number], quotes[sources[hit.number].n]) for hit in bearing]
     text = "\n".join([tools.words.say("extract"), *lines])
-    return Answer(text, cited(tools.shelf, list(quotes), quotes), False, PLAIN, _notes(tools))
+    return Answer(text, cited(tools.shelf, list(quotes), quotes), False, PLAIN, notes)
 
 
 def _quote(tools: Tools, hit: Hit, wanted: Wanted) -> str:

@@ -1,11 +1,11 @@
 """A conversation that is kept: each turn a stored row, taken up again where it was left."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 
 from agent.chat.answer import Answer, Citation
+from agent.chat.markdown import escaped, of_answer
 from agent.chat.model import Turn
 from agent.workspace import Workspace
 from store import conversations
@@ -49,15 +49,15 @@ class Session:
         return [Turn(question, answer.text) for question, answer in self.turns]
 
     def add(self, question: str, answer: Answer, now: datetime) -> None:
-        """Keep a turn."""
+        """Keep a turn; it was said even where StoreError is raised because it cannot be kept."""
+        self.turns.append((question, answer))
         row = answer.as_row()
         with self._workspace.database.writing() as connection:
-            if self._number is None:
-                self._number = conversations.begin(connection, self._workspace.thesis.id, now)
+            number = self._number or conversations.begin(connection, self._workspace.thesis.id, now)
             conversations.add(
                 connection,
                 {
-                    "conversation_id": self._number,
+                    "conversation_id": number,
                     "asked_at": now,
                     "question": question,
                     **{
@@ -66,7 +66,7 @@ class Session:
                     },
                 },
             )
-        self.turns.append((question, answer))
+        self._number = number
 
     def as_markdown(self) -> str:
         """Every turn with its sources, to be read or passed on."""
@@ -74,7 +74,7 @@ class Session:
         for question, answer in self.turns:
             parts += [
                 f"## {escaped(' '.join(question.split()))}\n",
-                _escaped_lines(answer.text),
+                of_answer(answer.text),
                 "",
             ]
             parts += [
@@ -82,19 +82,5 @@ class Session:
                 + (f"<{one.url}>" if one.url else f"`{one.command}`")
                 for one in answer.citations
             ]
-            parts += [f"\n_{note}_" for note in answer.notes] + [""]
+            parts += [f"\n_{escaped(note)}_" for note in answer.notes] + [""]
         return "\n".join(parts)
-
-
-def escaped(text: str) -> str:
-    """Text of which Markdown and HTML see nothing but letters."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", text)
-
-
-def _escaped_lines(text: str) -> str:
-    """Our own bullets stay bullets, and marks marks."""
-    lines = [
-        f"- {escaped(line[2:])}" if line.startswith("- ") else f"{escaped(line)}\n"
-        for line in text.splitlines()
-    ]
-    return re.sub(r"\\\[(\d+)\\\]", r"[\1]", "\n".join(lines))

@@ -168,17 +168,27 @@ def test_kpi_is_answered_from_filings_and_only_those_of_its_period(
     path = copied()
     with writing(path) as opened:
         put(opened, "nvda_gross_margin", {"2024-10-27": 74.6, "2025-01-26": 73.0})
+        put(opened, "nvda_revenue", {"2025-01-26": 39_331_000_000.0})
     with reading(path) as workspace:
         chat = Chat(workspace)
         every = ask(chat, "What is Nvidia's gross margin?")
         check_whole(every)
         assert every.text.index("73 percent") < every.text.index("74.6 percent")
         assert all(one.url.startswith("https://www.sec.gov/") for one in every.citations)
+        assert "39,331,000,000 USD" in ask(chat, "What is Nvidia's revenue?").text
         one = ask(chat, "What was Nvidia's gross margin in October 2024?")
         assert "74.6 percent" in one.text
         assert "73 percent" not in one.text
         assert ask(chat, "What was Nvidia's gross margin in October 2019?").refused
         chat.close()
+
+
+def test_kind_that_has_nothing_gives_way_to_others_and_it_says_so(chat: Chat) -> None:
+    answer = ask(chat, "What do filings say about Tenstorrent's investors?")
+    check_whole(answer)
+    assert "Tenstorrent" in answer.text
+    assert any("filing" in note for note in answer.notes)
+    assert not any("kind" in note for note in ask(chat, "Who invested in Tenstorrent?").notes)
 
 
 def test_what_became_known_later_is_not_told_of_a_day_before(

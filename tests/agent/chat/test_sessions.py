@@ -6,8 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from agent.chat.answer import PLAIN, Answer, Citation
 from agent.chat.sessions import Session
+from agent.errors import StoreError
 from agent.workspace import reading, writer_lock
 from tests.agent.chat.conftest import NOW
 
@@ -39,6 +42,23 @@ def test_turn_is_kept_while_a_pass_holds_the_folder(copied: Callable[..., Path])
     with reading(path) as workspace, writer_lock(path.parent / "data"):
         Session(workspace).add("now?", ANSWER, NOW)
         assert len(Session.last(workspace).turns) == 1
+
+
+def test_turn_that_cannot_be_kept_was_still_said(
+    copied: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    with reading(copied()) as workspace:
+        session = Session(workspace)
+        with monkeypatch.context() as broken:
+            broken.setattr("store.conversations.add", full)
+            with pytest.raises(StoreError):
+                session.add("one?", ANSWER, NOW)
+        assert session.turns == [("one?", ANSWER)]
+        session.add("two?", ANSWER, NOW)
+        assert [question for question, _ in Session.last(workspace).turns] == ["two?"]
 
 
 def test_export_has_every_word_and_every_source(copied: Callable[..., Path]) -> None:
