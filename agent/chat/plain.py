@@ -43,7 +43,7 @@ def _lines(tools: Tools, asked: Asked) -> list[Line]:
         Intent.SCORE: lambda: [*tools.score(last), *tools.fronts(last)],
         Intent.CHANGE: lambda: _change(tools, asked),
         Intent.FRONTS: lambda: _fronts(tools, asked),
-        Intent.STANDING: lambda: tools.standing(last, asked.category, asked.stance),
+        Intent.STANDING: lambda: _standing(tools, asked),
         Intent.ALERTS: tools.alerts,
         Intent.HEALTH: tools.health,
         Intent.KPIS: lambda: tools.kpis(asked.kpis, asked.span),
@@ -59,6 +59,12 @@ def _fronts(tools: Tools, asked: Asked) -> list[Line]:
         return _change(tools, asked)
     behind = tools.standing(category=asked.category, stance=asked.stance)
     return [*tools.fronts(category=asked.category), *behind]
+
+
+def _standing(tools: Tools, asked: Asked) -> list[Line]:
+    last = asked.span.last if asked.span else None
+    found = tools.standing(last, asked.category, asked.stance)
+    return found or [tools.nothing_stands(last, asked.category, asked.stance)]
 
 
 def _change(tools: Tools, asked: Asked) -> list[Line]:
@@ -83,6 +89,9 @@ def _of_passages(tools: Tools, asked: Asked) -> Answer:
     first, last = (asked.span.first, asked.span.last) if asked.span else (None, None)
     found = tools.search(asked.bare, first=first, last=last, kinds=asked.kinds)
     notes = _notes(tools)
+    if asked.kpis:  # else they were answered from filings
+        names = [one.name for one in tools.workspace.thesis.kpis if one.id in asked.kpis]
+        notes += (tools.words.say("no_kpi", names=", ".join(names)),)
     if asked.kinds and not found:  # where papers came as news, say
         found = tools.search(asked.bare, first=first, last=last)
         notes += (tools.words.say("other_kinds", kinds=", ".join(asked.kinds)),)

@@ -133,6 +133,16 @@ class Scores:
             told = [(row, points) for row, points in told if row["stance"] == stance]
         return self._rows(told, 2 * ROWS if stance else ROWS)
 
+    def nothing_stands(
+        self, day: date | None = None, category: str | None = None, stance: str | None = None
+    ) -> Line:
+        """That `standing` finds nothing of that kind."""
+        at = self._at(day)
+        command = f"thesis explain{f' --as-of {report.iso(at)}' if at else ''}"
+        command += f" --category {category}" if category else ""
+        text = self.words.say(f"none_{stance}" if stance else "no_rows")
+        return self.computed(command, self._fronts.get(category or "", "evidence"), text)
+
     def _at(self, day: date | None) -> datetime | None:
         """The end of a day, or of the last pass. Raises ThesiswatchError before the first score."""
         if day and day > self.now.astimezone(self._zone).date():

@@ -108,8 +108,8 @@ def _context(facts: Facts, words: Words, language: str, charts: Sequence[str]) -
 
 def _command(facts: Facts) -> str:
     """What shows the rows behind the change; a whole UTC day is called by its date."""
-    whole = facts.until.startswith(facts.day) and facts.until.endswith(LAST_INSTANT)
-    since, until = (facts.first_day, facts.day) if whole else (facts.since, facts.until)
+    is_whole = facts.until.startswith(facts.day) and facts.until.endswith(LAST_INSTANT)
+    since, until = (facts.first_day, facts.day) if is_whole else (facts.since, facts.until)
     return f"thesis explain --since {since} --as-of {until}"
 
 

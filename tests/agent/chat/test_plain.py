@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent import report
+from agent.chat import commands
 from agent.chat.answer import PLAIN, Answer
 from agent.chat.answering import Chat
 from agent.workspace import Workspace, reading, writing
@@ -129,6 +130,22 @@ def test_days_are_counted_from_the_last_pass_when_that_is_long_ago(chat: Chat) -
     assert live.notes == ()
 
 
+def test_front_with_nothing_against_it_is_said_to_have_nothing(chat: Chat, demo: Workspace) -> None:
+    empty = 0
+    for front in demo.thesis.weights:
+        asked = commands.look(f"/against {front}", demo.thesis, AS_OF.date())
+        assert asked is not None
+        answer = chat.look(asked, NOW, as_of=AS_OF)
+        check_whole(answer)
+        rows = report.explain(demo, as_of=AS_OF, category=front)["rows"]
+        there = any(row["stance"] == "weakens" and row["weight"] for row in rows)
+        nothing = "No stored event counts" in answer.text
+        empty += nothing
+        assert there or nothing
+        assert nothing == all(not one.item_id for one in answer.citations)
+    assert empty
+
+
 def test_alerts_and_sources_are_told(chat: Chat) -> None:
     alerts = ask(chat, "Have any alerts fired?")
     assert "Training efficiency: threat rising" in alerts.text
@@ -181,6 +198,12 @@ def test_kpi_is_answered_from_filings_and_only_those_of_its_period(
         assert "73 percent" not in one.text
         assert ask(chat, "What was Nvidia's gross margin in October 2019?").refused
         chat.close()
+
+
+def test_figure_that_no_filing_brought_is_said_to_be_missing(chat: Chat) -> None:
+    answer = ask(chat, "What is Nvidia's revenue?")
+    assert not answer.refused
+    assert any("no filing with that figure" in note for note in answer.notes)
 
 
 def test_kind_that_has_nothing_gives_way_to_others_and_it_says_so(chat: Chat) -> None:
