@@ -138,7 +138,7 @@ class Scores:
     ) -> Line:
         """That `standing` finds nothing of that kind."""
         at = self._at(day)
-        command = f"thesis explain{f' --as-of {report.iso(at)}' if at else ''}"
+        command = "thesis explain" + (f" --as-of {_spelled(at)}" if at else "")
         command += f" --category {category}" if category else ""
         text = self.words.say(f"none_{stance}" if stance else "no_rows")
         return self.computed(command, self._fronts.get(category or "", "evidence"), text)
@@ -245,9 +245,13 @@ def _is_new(row: Mapping[str, Any], since: datetime) -> bool:
 
 
 def _score_command(as_of: str) -> str:
-    at = datetime.fromisoformat(as_of)
-    whole = (at + INSTANT).time() == time()
-    return f"thesis score --as-of {at.date() if whole else as_of}"
+    return f"thesis score --as-of {_spelled(datetime.fromisoformat(as_of))}"
+
+
+def _spelled(at: datetime) -> str:
+    """An instant for a command; the end of a UTC day is called by its date."""
+    is_whole = (at + INSTANT).time() == time()
+    return str(at.date() if is_whole else report.iso(at))
 
 
 def _command(since: datetime, until: datetime) -> str:
