@@ -20,13 +20,15 @@ from typing import IO, Any
 
 import numpy as np
 
-from agent.errors import IndexMismatch, StoreError
+from agent.errors import IndexBroken, IndexMismatch, StoreError
 from store.vectors import IndexWriter, Vectors
 
 LOCK_NAME = "index.lock"
 PATIENCE = 60.0
 """Seconds to wait for an orphaned writer to finish its batch."""
-_ERRORS = {"IndexMismatch": IndexMismatch, "StoreError": StoreError}
+_ERRORS = {one.__name__: one for one in (IndexBroken, IndexMismatch, StoreError)}
+_ENDED = {-signal.SIGKILL, -signal.SIGTERM}
+"""Exit codes of a process that was made to end; any other death is a crash in Chroma."""
 
 
 class IndexProcess:
@@ -64,8 +66,12 @@ class IndexProcess:
         except BrokenPipeError:
             line = b""
         if not line:
-            raise StoreError(
-                f"the index writer of {self._folder} died (exit code {process.wait()})",
+            self._process = None
+            process.communicate()
+            code = process.returncode
+            kind = StoreError if code in _ENDED else IndexBroken
+            raise kind(
+                f"the index writer of {self._folder} died (exit code {code})",
                 "SQL has every vector: run again, or run `thesis index rebuild`",
             )
         answer = json.loads(line)
@@ -98,8 +104,7 @@ def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) 
         except Timeout:
             answer = _error("StoreError", f"the index in {folder} is being written", "Run again")
         except StoreError as error:
-            kind = "IndexMismatch" if isinstance(error, IndexMismatch) else "StoreError"
-            answer = _error(kind, error.message, error.way_out)
+            answer = _error(type(error).__name__, error.message, error.way_out)
         try:
             answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()
