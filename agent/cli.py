@@ -600,15 +600,33 @@ def kpis(
 
 
 @app.command()
-def status(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Health: backlog, alerts, messages, sources, index, and how old the score is."""
-    from agent import hearing, report, screen
+def start(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """The daemon: look at every source when it is due, and tell what there is to tell."""
+    from agent import scheduler
+
+    scheduler.serve(config, now)
+
+
+@app.command()
+def status(
+    alive: Annotated[
+        bool, typer.Option("--alive", help="Only whether a daemon shows signs of life.")
+    ] = False,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Jobs, backlog, sources, spend, index, disk; exit code 1 when something needs attention."""
+    from agent import screen
+    from agent.daemon import checkup
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        answer = report.status(workspace, now())
-        answer["alerts"] = hearing.overview(workspace, now())
+        if alive:
+            raise typer.Exit(0 if checkup.is_alive(workspace, now()) else 1)
+        answer = checkup.examine(workspace, now())
     _print_json(answer) if as_json else screen.status(answer)
+    if answer["troubles"]:
+        raise typer.Exit(1)
 
 
 @app.command()

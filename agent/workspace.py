@@ -39,6 +39,12 @@ class Workspace:
     thesis: Thesis
     database: Database
 
+    def taking_over(self, before: "Workspace") -> "Workspace":
+        """This one, with the embedder of one that was asked for the same: loading it is slow."""
+        if "embedder" in before.__dict__ and self.config.embedding == before.config.embedding:
+            self.__dict__["embedder"] = before.embedder
+        return self
+
     @cached_property
     def embedder(self) -> "Embedder":
         """The configured embedder; the data folder refuses a second one."""

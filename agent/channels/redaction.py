@@ -13,12 +13,13 @@ _MARKS = re.compile(r"[/@?&=#,;:]+")
 
 def redact(text: str, secret: str, *beside: str) -> str:
     """`text` on one line without `secret`, its parts, or their encodings."""
-    for one in sorted(_spellings(secret, beside), key=len, reverse=True):
+    for one in sorted(spellings(secret, *beside), key=len, reverse=True):
         text = text.replace(one, HIDDEN)
     return " ".join(text.split())[:LONGEST]
 
 
-def _spellings(secret: str, beside: tuple[str, ...]) -> set[str]:
+def spellings(secret: str, *beside: str) -> set[str]:
+    """A secret, its parts and their encodings, that together with those `beside` it too."""
     parts = {secret, *_parts(secret)}
     together = ["\0".join(("", *beside, secret))] if beside else []
     coded = {
