@@ -13,7 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
 
-from agent.channels.redaction import HIDDEN, spellings
+from agent.channels.redaction import HIDDEN, finder
 from agent.config import Config, MonitoringSection
 
 FILE_NAME = "thesiswatch.jsonl"
@@ -37,7 +37,8 @@ class Redaction:
     """What no line may hold; `learn` adds to it."""
 
     def __init__(self) -> None:
-        self._known: tuple[str, ...] = ()
+        self._known: frozenset[str] = frozenset()
+        self._found = finder(())
 
     def learn(self, config: Config) -> None:
         """The secrets of a configuration and of the environment."""
@@ -45,8 +46,8 @@ class Redaction:
         if config.openai_api_key:
             held.append(config.openai_api_key.get_secret_value())
         held += [text for name, text in os.environ.items() if SECRET_NAMES.search(name)]
-        found = {*self._known, *(one for secret in held if secret for one in spellings(secret))}
-        self._known = tuple(sorted(found, key=len, reverse=True))
+        self._known = self._known.union(held)
+        self._found = finder(self._known)
 
     def clean(self, value: Any) -> Any:
         """A value of a line without secrets: text, or whatever holds text."""
@@ -57,9 +58,7 @@ class Redaction:
         if value is None or isinstance(value, bool | int | float):
             return value
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-        for one in self._known:
-            text = text.replace(one, HIDDEN)
-        return SHAPES.sub(HIDDEN, text)[:LONGEST]
+        return SHAPES.sub(HIDDEN, self._found.sub(HIDDEN, text))[:LONGEST]
 
 
 class _Fields(logging.Formatter):
