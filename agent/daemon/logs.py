@@ -7,17 +7,23 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
+from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
 
 from agent.channels.redaction import HIDDEN, finder
 from agent.config import Config, MonitoringSection
+from store.database import translated
 
 FILE_NAME = "thesiswatch.jsonl"
 LOGGER = "thesiswatch"
+LEVELS = {LOGGER: logging.INFO, "apscheduler": logging.ERROR}
+"""From which level on; others as Python has it. A queued job is no news."""
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 """Environment variables that hold secrets by their names."""
 SHAPES = re.compile(
@@ -55,10 +61,13 @@ class Redaction:
             return {str(self.clean(str(key))): self.clean(one) for key, one in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.clean(one) for one in value]
-        if value is None or isinstance(value, bool | int | float):
+        if value is None or isinstance(value, bool):
             return value
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-        return SHAPES.sub(HIDDEN, self._found.sub(HIDDEN, text))[:LONGEST]
+        shown = SHAPES.sub(HIDDEN, self._found.sub(HIDDEN, text))
+        if isinstance(value, int | float) and shown == text and isfinite(value):
+            return value  # neither a secret that is a number nor one that JSON cannot spell
+        return shown[:LONGEST]
 
 
 class _Fields(logging.Formatter):
@@ -73,7 +82,7 @@ class _Fields(logging.Formatter):
         found: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": _message(record),
             **getattr(record, "fields", {}),
         }
         if record.name != LOGGER:
@@ -82,6 +91,14 @@ class _Fields(logging.Formatter):
             found["trace"] = self.formatException(record.exc_info)
         cleaned: dict[str, Any] = self._redaction.clean(found)
         return cleaned
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What was said; of a library that formats it wrongly, what it meant to."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args}"
 
 
 class JsonLine(_Fields):
@@ -107,44 +124,78 @@ class PlainLine(_Fields):
 _SPOKEN = {"at", "level", "event", "trace"}
 
 
-class _Private(RotatingFileHandler):
+class _Quiet(logging.Handler):
+    """Loses a line that cannot be written, such as to a full disk: the other handler has it.
+
+    Python would print the record as it came instead, with its secrets.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+
+
+class _Shown(_Quiet, logging.StreamHandler[TextIO]):
+    """A stream."""
+
+
+class _Private(_Quiet, RotatingFileHandler):
     """A file that only its owner reads."""
 
     def _open(self) -> Any:
         def opener(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
+        _end_last_line(Path(self.baseFilename))
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)
 
 
-def start(
-    folder: Path, chosen: MonitoringSection, redaction: Redaction, stream: TextIO
-) -> list[logging.Handler]:
-    """Log into `folder` and onto `stream` from here on; returns what `stop` takes back."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = _Private(
-        folder / FILE_NAME,
-        maxBytes=round(chosen.log_megabytes * 1_000_000),
-        backupCount=chosen.log_files,
-        encoding="utf-8",
-    )
+def _end_last_line(path: Path) -> None:
+    """Let a line that was cut off, as on a full disk, spoil none after it."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What `stop` takes back."""
+
+    handlers: tuple[logging.Handler, ...]
+    levels: Mapping[str, int]
+
+
+def start(folder: Path, chosen: MonitoringSection, redaction: Redaction, stream: TextIO) -> Started:
+    """Log into `folder` and onto `stream` from here on. Raises StoreError where it cannot."""
+    with translated(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = _Private(
+            folder / FILE_NAME,
+            maxBytes=round(chosen.log_megabytes * 1_000_000),
+            backupCount=chosen.log_files,
+            encoding="utf-8",
+        )
     file.setFormatter(JsonLine(redaction))
-    shown = logging.StreamHandler(stream)
+    shown = _Shown(stream)
     shown.setFormatter(PlainLine(redaction))
-    handlers: list[logging.Handler] = [file, shown]
-    root = logging.getLogger()
-    for one in handlers:
-        root.addHandler(one)
-    logging.getLogger(LOGGER).setLevel(logging.INFO)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a queued job is no news
-    return handlers
+    for one in (file, shown):
+        logging.getLogger().addHandler(one)
+    before = {name: logging.getLogger(name).level for name in LEVELS}
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+    return Started((file, shown), before)
 
 
-def stop(handlers: Iterable[logging.Handler]) -> None:
+def stop(started: Started) -> None:
     """Log no more."""
-    for one in handlers:
+    for one in started.handlers:
         logging.getLogger().removeHandler(one)
-        one.close()
+        with suppress(OSError):  # what a full disk did not take is on the stream
+            one.close()
+    for name, level in started.levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def info(event: str, **fields: Any) -> None:
