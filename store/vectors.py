@@ -7,6 +7,7 @@ adds writes a watermark file that never reads the same twice, not even after the
 and an `IndexReader` that sees another watermark opens anew.
 """
 
+import json
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,6 +23,9 @@ FOLDER = "index"
 WATERMARK = "watermark"
 VERSION = "version"
 """The file that names the version of Chroma that wrote the index last."""
+FILES = "files"
+"""The file that names the others and their sizes, as the writer left them."""
+DATABASE = "chroma.sqlite3"
 COLLECTION = "items"
 LARGEST_BATCH = 5000
 
@@ -62,6 +66,10 @@ class IndexWriter:
             if self._folder.exists():
                 shutil.rmtree(self._folder)
 
+    def is_whole(self) -> bool:
+        """Whether the index is there, with every file as long as it was left at least."""
+        return (self._folder / WATERMARK).is_file() and not _cut_off(self._folder)
+
     def close(self) -> None:
         """Let go of the folder."""
         if self._client is not None:
@@ -69,6 +77,7 @@ class IndexWriter:
         self._client = self._collection = None
 
     def _mark(self) -> None:
+        _write(self._folder / FILES, json.dumps(_sizes(self._folder)))
         _write(self._folder / VERSION, version("chromadb"))
         _write(self._folder / WATERMARK, uuid4().hex)
 
@@ -132,6 +141,8 @@ class IndexReader:
             mark = path.read_text(encoding="ascii")
         if mark != self._seen or self._collection is None:
             self.close()
+            if lost := _cut_off(self._folder):
+                raise _broken(self._folder, f"{lost} is gone or was cut off")
             self._client, self._collection = _open(self._folder, self._embedder)
             self._seen = mark
         return True
@@ -143,6 +154,28 @@ def is_outdated(folder: Path) -> bool:
         return (folder / FOLDER / VERSION).read_text(encoding="ascii") != version("chromadb")
     except (OSError, ValueError):
         return False  # there is none, or it is of before versions were noted
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of Chroma's own files, by their place in the folder: its database and its graphs."""
+    found = [folder / DATABASE, *folder.glob("*/*")]
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+
+
+def _cut_off(folder: Path) -> str:
+    """A file of the index that is gone, or shorter than its writer left it; "" without any.
+
+    Chroma does not look: of a file that was cut off it serves what is left, or it crashes.
+    """
+    try:
+        left = json.loads((folder / FILES).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return ""  # there is none, or it is of before they were noted
+    for name, size in left.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size < size:
+            return str(name)
+    return ""
 
 
 def _write(path: Path, text: str) -> None:
@@ -206,8 +239,12 @@ class _translated:
         module = type(error).__module__ or ""  # pyo3: a panic in Chroma's Rust
         ours = isinstance(error, (AttributeError, OSError, ValueError, RuntimeError))
         if ours or "chroma" in module or "pyo3" in module:
-            raise IndexBroken(
-                f"the vector index in {self._folder} failed: {error}",
-                "Nothing is lost, SQL has every vector: free disk space if it is full, then run "
-                "`thesis index rebuild`",
-            ) from error
+            raise _broken(self._folder, str(error)) from error
+
+
+def _broken(folder: Path, reason: str) -> IndexBroken:
+    return IndexBroken(
+        f"the vector index in {folder} failed: {reason}",
+        "Nothing is lost, SQL has every vector: free disk space if it is full, then run "
+        "`thesis index rebuild`",
+    )
