@@ -1,6 +1,7 @@
 """What old age lets go of, and the room it gives back."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -21,17 +22,22 @@ LEAST = 10_000_000
 """Free bytes below which that is not worth it."""
 _RESTED_ON = """
     SELECT 1 FROM verdict WHERE verdict.item_number = item.number
-       AND (verdict.relevant OR verdict.labels <> '[]' OR verdict.judge = :person)
+       AND (verdict.relevant OR verdict.labels <> '[]'
+            OR verdict.judge IN (SELECT value FROM json_each(:teachers)))
 """
 _CITED = """
     SELECT one.value ->> 'item_id' FROM turn, json_each(turn.citations) AS one
+     WHERE one.value ->> 'item_id' <> ''
 """
 
 
-def old_texts(connection: Connection, before: datetime, person: str, limit: int) -> list[Any]:
+def old_texts(
+    connection: Connection, before: datetime, teachers: Sequence[str], limit: int
+) -> list[Any]:
     """Items first seen before an instant whose text nothing rests on, oldest first.
 
-    A judge found nothing in them, the judge called `person` least of all, and no answer cites them.
+    Nobody found anything in them, none of the judges `teachers`, whom the local judge learns from,
+    said anything of them, and no answer cites them.
     """
     query = text(
         "SELECT number, title, summary, text FROM item "
@@ -40,8 +46,8 @@ def old_texts(connection: Connection, before: datetime, person: str, limit: int)
         f" AND NOT EXISTS ({_RESTED_ON}) AND id NOT IN ({_CITED})"
         " ORDER BY first_seen_at, id LIMIT :limit"
     )
-    given = {"before": to_text(before), "done": str(ItemState.SCORED), "person": person}
-    return list(connection.execute(query, {**given, "limit": limit}))
+    given = {"before": to_text(before), "done": str(ItemState.SCORED), "limit": limit}
+    return list(connection.execute(query, {**given, "teachers": json.dumps(list(teachers))}))
 
 
 def trim(connection: Connection, rows: Sequence[Any]) -> None:

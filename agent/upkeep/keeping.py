@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from agent.calibration import PERSON
 from agent.errors import StoreBusy
+from agent.learning import TEACHERS
 from agent.progress import Progress, silent
 from agent.upkeep import disk
 from agent.workspace import CACHE, Workspace
@@ -17,6 +17,8 @@ from store import upkeep
 
 CHUNK = 500
 """Texts trimmed in a transaction."""
+WINDOWS = 2
+"""New items are held against the texts of [events] window_days: so often that long they stay."""
 FITS_KEPT = 5
 """Fits of the local judge that are kept: one a thesis file and what it learned."""
 
@@ -67,11 +69,12 @@ def keep(workspace: Workspace, now: datetime, progress: Progress = silent) -> Ke
 
 
 def _trim(workspace: Workspace, now: datetime, progress: Progress) -> int:
-    before = now - timedelta(days=workspace.config.retention.text_days)
-    count = 0
+    config = workspace.config
+    days = max(config.retention.text_days, WINDOWS * config.events.window_days)
+    before, count = now - timedelta(days=days), 0
     while True:
         with workspace.database.writing() as connection:
-            rows = upkeep.old_texts(connection, before, PERSON, CHUNK)
+            rows = upkeep.old_texts(connection, before, TEACHERS, CHUNK)
             if not rows:
                 return count
             upkeep.trim(connection, rows)
