@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, text, update
+from sqlalchemy import Connection, bindparam, delete, or_, text, update
 
 from store import messages, search
 from store.database import FILE_NAME, Database
@@ -71,7 +71,7 @@ def forget_refused(connection: Connection, before: datetime) -> int:
 def empty_mail(connection: Connection, before: datetime) -> int:
     """Let go of what sent messages said; that they were sent stays. Returns how many."""
     query = update(_MESSAGE).where(_MESSAGE.c.state == messages.SENT, _MESSAGE.c.sent_at < before)
-    query = query.where(_MESSAGE.c.html != "")
+    query = query.where(or_(_MESSAGE.c.text != "", _MESSAGE.c.html != ""))
     return connection.execute(query.values(text="", html="", images={})).rowcount
 
 
