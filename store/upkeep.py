@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, or_, text, update
 
+from agent.errors import StoreBusy
 from store import messages, search
 from store.database import FILE_NAME, Database
 from store.models import Item, ItemState, Message, Rejected, to_text
@@ -79,23 +80,29 @@ def tidy(database: Database, room: int) -> int:
     """Write the log back into the database and, where much of it is free, the database anew.
 
     That needs as much `room` on the disk again; returns the bytes given back. Raises StoreBusy
-    while somebody reads.
+    where that is called for and another process reads or writes: the new one could not be put in
+    the place of the old.
     """
-    path = database.folder / FILE_NAME
     with database.bare() as connection:
         connection.execute("PRAGMA optimize")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         free, pages, size = (
             int(connection.execute(f"PRAGMA {name}").fetchone()[0])
             for name in ("freelist_count", "page_count", "page_size")
         )
         if free * size < LEAST or free < SLACK * pages or room < 2 * pages * size:
             return 0
-        before = path.stat().st_size
+        if busy:
+            raise StoreBusy(
+                f"{free * size / 1e6:.0f} MB that are free in the database of {database.folder} "
+                "could not be given back: another program uses it",
+                "Nothing is wrong: it is tried again tomorrow",
+            )
+        before = size_of(database.folder)
         connection.execute("INSERT INTO item_text(item_text) VALUES ('optimize')")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return before - path.stat().st_size
+        return before - size_of(database.folder)
 
 
 def size_of(folder: Path) -> int:
