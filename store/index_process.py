@@ -77,7 +77,7 @@ class IndexProcess:
         # Ctrl-C reaches it from its first instant on: it is born deaf to that, and stays so.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603  # ourselves: no shell, no word from outside
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
             )
         finally:
