@@ -10,7 +10,6 @@ A request is one JSON line, {"count", "dimension"} or {"clear": true}, then the 
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from agent.errors import IndexMismatch, StoreError
+from store import child
 from store.vectors import IndexWriter, Vectors
 
 LOCK_NAME = "index.lock"
@@ -73,12 +73,12 @@ class IndexProcess:
             raise _ERRORS[answer["error"]](answer["message"], answer["way_out"])
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "store.index_process", str(self._folder), self._embedder]
+        command = child.command("store.index_process", str(self._folder), self._embedder)
         # Ctrl-C reaches it from its first instant on: it is born deaf to that, and stays so.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return subprocess.Popen(  # noqa: S603  # ourselves: no shell, no word from outside
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=child.environment()
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -131,13 +131,6 @@ def _obey(writer: IndexWriter, request: dict[str, Any], payload: bytes) -> None:
 
 def _error(kind: str, message: str, way_out: str) -> dict[str, Any]:
     return {"error": kind, "message": message, "way_out": way_out}
-
-
-def _environment() -> dict[str, str]:
-    """The parent's, without secrets: an index has no use for them."""
-    return {name: value for name, value in os.environ.items() if not name.endswith("_KEY")} | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)
-    }
 
 
 if __name__ == "__main__":
