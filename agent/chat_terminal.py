@@ -18,6 +18,7 @@ from agent.chat.answer import Answer, Citation
 from agent.chat.answering import Chat, Showing
 from agent.chat.sessions import Session
 from agent.errors import ThesiswatchError
+from store import private
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -209,6 +210,7 @@ def _prompt(chat: Chat) -> "PromptSession[str]":
         event.current_buffer.insert_text("\n")
 
     path = chat.workspace.database.folder / HISTORY
+    private.make_file(path)
     return PromptSession(
         history=FileHistory(str(path)),
         auto_suggest=AutoSuggestFromHistory(),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from agent.errors import StoreBusy, StoreError
-from store import migrations
+from store import migrations, private
 
 FILE_NAME = "thesiswatch.sqlite3"
 LOCK_NAME = "writer.lock"
@@ -53,7 +53,8 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     A statement waits `busy_seconds` for another program's lock before StoreBusy.
     """
     with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_folder(folder)
+        private.tighten(folder)
         engine = _engine(folder / FILE_NAME, busy_seconds)
         try:
             migrations.upgrade(engine)
@@ -94,8 +95,8 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
     path = folder / LOCK_NAME
     with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
+        private.make_folder(folder)
+        lock = FileLock(path, timeout=0, mode=0o600)
         try:
             lock.acquire()
         except Timeout as error:
@@ -103,7 +104,8 @@ def writer_lock(folder: Path) -> Iterator[None]:
                 f"another thesis process ({_holder(folder)}) is writing to {folder}",
                 "Wait for it to finish, or stop it, and run again",
             ) from error
-        (folder / f"{LOCK_NAME}.pid").write_text(str(_own_pid()), encoding="utf-8")
+        with open(folder / f"{LOCK_NAME}.pid", "w", opener=private.opener, encoding="utf-8") as out:
+            out.write(str(_own_pid()))
     try:
         yield
     finally:
@@ -154,6 +156,7 @@ def _is_full(folder: Path) -> bool:
 
 
 def _engine(path: Path, busy_seconds: float) -> Engine:
+    private.make_file(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

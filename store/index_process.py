@@ -10,6 +10,7 @@ A request is one JSON line, {"count", "dimension"} or {"clear": true}, then the 
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) 
     from filelock import FileLock, Timeout
 
     writer = IndexWriter(folder, embedder)
-    lock = FileLock(folder / LOCK_NAME, timeout=PATIENCE)
+    lock = FileLock(folder / LOCK_NAME, timeout=PATIENCE, mode=0o600)
     while (request := _next(requests)) is not None:
         try:
             lock.acquire()
@@ -135,5 +136,6 @@ def _error(kind: str, message: str, way_out: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
+    os.umask(0o077)  # Chroma's files are the user's alone; nothing else is written here
     with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as answers:
         serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, answers)

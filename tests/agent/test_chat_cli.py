@@ -21,6 +21,7 @@ from agent.chat.sessions import Session
 from agent.chat_page import plain, show, sources, words
 from agent.chat_terminal import Terminal
 from agent.workspace import reading
+from store import private
 from store.database import FILE_NAME
 from store.vectors import FOLDER, WATERMARK
 from tests.agent.chat.conftest import NOW, copied, demo_config  # noqa: F401  # fixtures
@@ -289,5 +290,6 @@ def test_person_asks_completes_and_stops_an_answer(copied: Copied) -> None:  # n
             assert person.leaves() == 0
         finally:
             person.ends()
-    history = (path.parent / "data" / "chat_history").read_text(encoding="utf-8")
-    assert "Who invested in Tenstorrent?" in history
+    history = path.parent / "data" / "chat_history"
+    assert "Who invested in Tenstorrent?" in history.read_text(encoding="utf-8")
+    assert not private.is_loose(history)
