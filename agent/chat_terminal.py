@@ -18,6 +18,7 @@ from agent.chat.answer import Answer, Citation
 from agent.chat.answering import Chat, Showing
 from agent.chat.sessions import Session
 from agent.errors import ThesiswatchError
+from agent.terminal import behind
 from store import private
 
 if TYPE_CHECKING:
@@ -78,7 +79,13 @@ class Terminal:
         from rich.live import Live
 
         said: list[str] = []
-        with Live(console=self._out, transient=True, vertical_overflow="visible") as live:
+        with Live(
+            console=self._out,
+            transient=True,
+            vertical_overflow="visible",
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
 
             def words(text: str) -> None:
                 said.append(text)
@@ -198,6 +205,7 @@ def _prompt(chat: Chat) -> "PromptSession[str]":
     from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
     from prompt_toolkit.history import FileHistory
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import create_output
 
     keys = KeyBindings()
 
@@ -212,6 +220,7 @@ def _prompt(chat: Chat) -> "PromptSession[str]":
     path = chat.workspace.database.folder / HISTORY
     private.make_file(path)
     return PromptSession(
+        output=create_output(behind(sys.stdout)),
         history=FileHistory(str(path)),
         auto_suggest=AutoSuggestFromHistory(),
         completer=_completer(chat),
