@@ -142,10 +142,10 @@ class Terminal:
 
     def _open(self, rest: str) -> None:
         one = self._source(rest)
-        if not one.url:
+        if not one.page:
             raise ThesiswatchError(f"source {one.n} has no page", f"See `{one.command}`")
-        self._say(one.url)
-        if not webbrowser.open(one.url):
+        self._say(one.page)
+        if not webbrowser.open(one.page):
             raise ThesiswatchError("no browser could be opened", "Open the address by hand")
 
     def _source(self, rest: str) -> Citation:
