@@ -32,6 +32,9 @@ check: install           ## the gate: format, lint, types, imports, docs, secret
 secrets: install         ## no key, token or password in what is committed
 	$(BIN)/python -m tests.secrets_scan
 
+audit: install           ## known vulnerabilities of what is pinned, where OSV can be asked
+	$(BIN)/python -m tests.audit
+
 format: install          ## write the formatting and the generated parts of the README
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
