@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent import alerts_cli, chat_cli
+from agent import alerts_cli, chat_cli, terminal
 from agent.options import (
     DEFAULT_CONFIG,
     MOST_ROWS,
@@ -81,10 +81,11 @@ def main() -> None:
     """Entry point: an error of ours is one line on standard error and exit code 1."""
     from agent.errors import ThesiswatchError
 
+    terminal.guard()
     try:
         app(prog_name="thesis")
     except ThesiswatchError as error:
-        print(f"thesis: {error}", file=sys.stderr)
+        print(terminal.one_line(f"thesis: {error}"), file=sys.stderr)
         sys.exit(1)
     except SystemExit as left:
         if left.code == INTERRUPTED:

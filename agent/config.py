@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from agent.errors import ConfigError
 
 FILE_NAME = "config.toml"
+DOTENV = ".env"
 
 
 class Section(BaseModel):
@@ -364,7 +365,7 @@ def parse(raw: dict[str, Any], path: Path) -> Config:
         )
     folder = path.resolve().parent
     known = {
-        **_dotenv(folder / ".env"),
+        **_dotenv(folder / DOTENV),
         **{name: text for name, text in os.environ.items() if text},
     }
     key = known.get("OPENAI_API_KEY")

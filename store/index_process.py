@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from agent.errors import IndexBroken, IndexMismatch, StoreError
+from store import child
 from store.vectors import IndexWriter, Vectors
 
 LOCK_NAME = "index.lock"
@@ -79,12 +80,12 @@ class IndexProcess:
             raise _ERRORS[answer["error"]](answer["message"], answer["way_out"])
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "store.index_process", str(self._folder), self._embedder]
+        command = child.command("store.index_process", str(self._folder), self._embedder)
         # Ctrl-C reaches it from its first instant on: it is born deaf to that, and stays so.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+            return subprocess.Popen(  # noqa: S603  # ourselves: no shell, no word from outside
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=child.environment()
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -95,7 +96,7 @@ def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) 
     from filelock import FileLock, Timeout
 
     writer = IndexWriter(folder, embedder)
-    lock = FileLock(folder / LOCK_NAME, timeout=PATIENCE)
+    lock = FileLock(folder / LOCK_NAME, timeout=PATIENCE, mode=0o600)
     while (request := _next(requests)) is not None:
         try:
             lock.acquire()
@@ -138,14 +139,8 @@ def _error(kind: str, message: str, way_out: str) -> dict[str, Any]:
     return {"error": kind, "message": message, "way_out": way_out}
 
 
-def _environment() -> dict[str, str]:
-    """The parent's, without secrets: an index has no use for them."""
-    return {name: value for name, value in os.environ.items() if not name.endswith("_KEY")} | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)
-    }
-
-
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
+    os.umask(0o077)  # Chroma's files are the user's alone; nothing else is written here
     with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as answers:
         serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, answers)

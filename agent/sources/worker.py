@@ -6,7 +6,6 @@ one JSON line, {"task", "size"}, then the bytes; an answer is one JSON line.
 """
 
 import json
-import os
 import select
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from functools import partial
 from typing import IO, Any
 
 from agent.sources import article, filings, parsing
+from store import child
 
 PATIENCE = 120.0
 """Seconds by the clock after which a process that should long have ended is given up."""
@@ -118,17 +118,13 @@ def _cause(code: int) -> str:
 
 
 def _start(bounds: Bounds, scratch: str) -> "subprocess.Popen[bytes]":
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "agent.sources.worker", json.dumps(asdict(bounds))],
+    return subprocess.Popen(  # noqa: S603  # ourselves: no shell, no word from outside
+        child.command("agent.sources.worker", json.dumps(asdict(bounds))),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # what a parser prints on the way down is not ours to show
-        env=environment
-        | {
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "EDGAR_LOCAL_DATA_DIR": scratch,  # else edgartools makes a folder in the user's home
-        },
+        # else edgartools makes a folder in the user's home
+        env=child.environment() | {"EDGAR_LOCAL_DATA_DIR": scratch},
     )
 
 

@@ -75,6 +75,7 @@ def test_worker_sees_no_secret_and_leaves_with_its_parent(
     reader: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-4242")
+    monkeypatch.setenv("SMTP_PASSWORD", "sk-test-4243")
     reader.read_feed(GOOD)
     process = reader._process
     assert process is not None
