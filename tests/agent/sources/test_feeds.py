@@ -175,6 +175,12 @@ def test_illformed_feed_gives_what_can_be_read() -> None:
     assert [draft.title for draft in drafts] == ["A & B", "C"]
 
 
+def test_end_tag_of_what_never_began_does_not_lose_the_feed() -> None:
+    stray = "<item><title>B</title></item><entry<title </content></entry>"
+    drafts, _ = parse(rss({"title": "A"}).replace("</channel>", f"{stray}</channel>"))
+    assert [draft.title for draft in drafts][:2] == ["A", "B"]
+
+
 @pytest.mark.parametrize(
     "reference", ["&#55296;", "&#xD83D;", "&#99999999999;", "&#x110000;", "&amp;#55296;"]
 )
