@@ -111,10 +111,13 @@ def _parse(body: bytes) -> Any:
     It is not told the address, or it would make ids absolute: a feed that moves would bring
     everything again. Nor any header, or it would take a feed that names no encoding for Latin-1.
     """
+    import feedparser.encodings
     import feedparser.mixin
 
-    # Its pattern for authors takes quadratic time, and nobody here reads authors.
+    # Its pattern for authors takes quadratic time, and nobody here reads authors; the one for the
+    # encoding takes cubic time.
     feedparser.mixin._FeedParserMixin._sync_author_detail = lambda *_: None
+    feedparser.encodings.RE_XML_PI_ENCODING = _DECLARED
     return feedparser.parse(_BLANKS.sub(b" ", _CHARACTER.sub(_possible, body)), sanitize_html=True)
 
 

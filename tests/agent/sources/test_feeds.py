@@ -280,8 +280,9 @@ def test_any_bytes_are_drafts_or_an_error_of_ours(noise: bytes, element: str) ->
         rss({"title": "t", "author": "a.b-" * 250_000}),
         rss({"title": "t"}).replace("<rss", "\n" * 1_000_000 + "<rss"),
         rss({"title": "t", "description": "<" * 300_000}),
+        '<?xml encoding="' * 9_000 + rss({"title": "t"}).partition("?>")[2],
     ],
-    ids=["author", "blank", "brackets"],
+    ids=["author", "blank", "brackets", "encodings"],
 )
 def test_feed_made_to_be_slow_is_read_all_the_same(body: str) -> None:
     """Each took hours once; the alarm only keeps a relapse from hanging the suite."""
