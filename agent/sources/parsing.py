@@ -180,7 +180,7 @@ def _json_entry(item: dict[str, Any], lang: str) -> Entry:
         text=plain(text),
         published=at.timestamp() if at else None,
         publisher="",
-        lang=_text(item.get("language")) or lang,
+        lang=clean(_text(item.get("language")) or lang),
     )
 
 

@@ -197,6 +197,8 @@ def test_control_characters_never_reach_id_or_address() -> None:
     hidden = "<guid>a&#0;b</guid><link>http://a/&#1;b</link><title>a&#7;b"
     draft = one(rss({"title": "t"}).replace("<title>t", hidden))
     assert (draft.id, draft.url, draft.title) == ("s:ab", "http://a/b", "ab")
+    draft = one(rss({"title": "t", "language": "e\x81n", "description": "a\x9db"}))
+    assert (draft.lang, draft.summary) == ("en", "ab")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "iso-8859-1"])
