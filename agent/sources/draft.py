@@ -146,10 +146,14 @@ def read_time(text: str | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(str(text).strip())
-        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-        return at if EARLIEST <= at.year <= LATEST else None
+        return possible((found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC))
     except (ValueError, OverflowError):
         return None
+
+
+def possible(at: datetime) -> datetime | None:
+    """A time that a publisher can have meant, or None."""
+    return at if EARLIEST <= at.year <= LATEST else None
 
 
 def is_whole_date(text: str | None) -> bool:

@@ -126,6 +126,13 @@ def test_entry_without_a_whole_date_is_undated(date: str) -> None:
     assert one(rss({"title": "t", "pubDate": date})).published is None
 
 
+@pytest.mark.parametrize(
+    "date", ["0001-01-01T00:00:00Z", "Mon, 27 Jan 205 15:00:00 GMT", "9999-12-31T23:59:59Z"]
+)
+def test_entry_from_a_year_that_nobody_can_mean_is_undated(date: str) -> None:
+    assert one(rss({"title": "t", "pubDate": date})).published is None
+
+
 def test_entry_without_date_element_is_undated() -> None:
     assert one(rss({"title": "t"})).published is None
 
