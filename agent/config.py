@@ -316,7 +316,7 @@ def load(path: Path) -> Config:
     text = _read(path)
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOML's own, a number or a nest too big to read
         raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line") from error
     return parse(raw, path)
 

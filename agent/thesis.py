@@ -221,7 +221,7 @@ def parse(text: str, *, path: Path = Path("thesis.toml"), version: str = "") -> 
     """Check the text of a thesis file; `path` is only for messages and exemplars."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOML's own, a number or a nest too big to read
         line = re.search(r"line (\d+)", str(error))
         raise ThesisFileError(
             path, int(line[1]) if line else None, f"not valid TOML: {error}", "Correct that line"

@@ -191,6 +191,11 @@ def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "two sources are called 'wire'" in refused(one + one, tmp_path)
 
 
+@pytest.mark.parametrize("value", ["[" * 9_999, "{a=" * 9_999, "9" * 9_999])
+def test_toml_too_big_to_read_is_an_error_of_ours(value: str, tmp_path: Path) -> None:
+    assert "is not valid TOML" in refused(f"x = {value}", tmp_path)
+
+
 def test_bad_toml_says_which_line(tmp_path: Path) -> None:
     said = refused("[http]\ntimeout = 1\nmax_bytes =\n", tmp_path)
     assert "not valid TOML" in said
