@@ -8,7 +8,7 @@ import os
 import tomllib
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -265,9 +265,6 @@ class SourceSection(Section):
         return self
 
 
-LISTED: dict[str, type[Section]] = {"sources": SourceSection, "channels": ChannelSection}
-
-
 class Config(Section):
     """The whole of config.toml; `folder` is where it was read from."""
 
@@ -393,9 +390,9 @@ def _known(parents: list[str]) -> list[str]:
     """Names a table may hold, found by walking the models along `parents`."""
     model: type[BaseModel] = Config
     for part in parents:
-        if part.isdigit():
-            continue
-        inner = model.model_fields[part].annotation
-        model = LISTED.get(part, inner)  # type: ignore[assignment, arg-type]
+        if part in model.model_fields:  # else a place in a list, or a name of the user's own
+            inner = model.model_fields[part].annotation
+            kinds = [one for one in (inner, *get_args(inner)) if isinstance(one, type)]
+            model = next((one for one in kinds if issubclass(one, BaseModel)), model)
     hidden = {name for name, field in model.model_fields.items() if field.exclude}
     return [name for name in model.model_fields if name not in hidden]

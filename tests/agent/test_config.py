@@ -9,10 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from agent import config as configuration
-from agent.config import LISTED, Config, SourceSection
+from agent.config import ChannelSection, Config, SourceSection
 from agent.errors import ConfigError
 
 KEY = "sk-test-4242-secret"
+LISTED = {"sources": SourceSection, "channels": ChannelSection}
 
 
 def parsed(text: str, folder: Path) -> Config:
@@ -145,6 +146,8 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
         ("[htp]\ntimeout = 1", "htp", "http"),
         ("[judge]\ntreshold = 0.4", "judge.treshold", "threshold"),
         ('[[sources]]\nname = "a"\nkind = "feed"\nulr = "x"', "sources.0.ulr", "url"),
+        ("[judge.prices.m]\nouput = 1", "judge.prices.m.ouput", "output"),
+        ("[judge.prices.input]\nouput = 1", "judge.prices.input.ouput", "output"),
         ('[[sources]]\nnmae = "a"\nkind = "feed"\nurl = "x"', "sources.0.nmae", "name"),
     ],
 )
