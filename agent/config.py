@@ -205,9 +205,12 @@ def _is_address(text: str) -> bool:
     """Whether mail can be sent to it: `you@example.com` or `You <you@example.com>`."""
     from email.errors import HeaderParseError, MessageError
     from email.headerregistry import Address
-    from email.utils import parseaddr
+    from email.utils import getaddresses
 
-    name, address = parseaddr(text)
+    found = getaddresses([text])
+    if len(found) != 1:
+        return False  # mail would go to the first of them only
+    name, address = found[0]
     try:
         return text.isprintable() and bool(Address(name, addr_spec=address).domain)
     except (ValueError, HeaderParseError, MessageError, IndexError):
