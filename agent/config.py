@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from agent.errors import ConfigError
 
@@ -22,6 +30,14 @@ class Section(BaseModel):
     """A table of config.toml: frozen, and closed to keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def can_be_handed_on(cls, value: Any) -> Any:
+        """No system takes a path, and no server a name, with a NUL in it."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("holds a zero character")
+        return value
 
 
 class ThesisSection(Section):

@@ -174,6 +174,8 @@ def test_an_unknown_key_names_the_nearest_known_one(
         ('[embedding]\nkind = "word2vec"', "embedding.kind"),
         ('[[sources]]\nname = ""\nkind = "feed"\nurl = "x"', "sources.0.name"),
         ("http = 1", "http"),
+        ('[data]\nfolder = "a\\u0000b"', "data.folder: value error, holds a zero character"),
+        ('[[sources]]\nname = "a"\nkind = "file"\npath = "\\u0000"', "sources.0.path"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_key(text: str, key: str, tmp_path: Path) -> None:
