@@ -246,6 +246,7 @@ def _dangling(thesis: Thesis) -> list[tuple[Location, str]]:
     categories = [category.id for category in thesis.categories]
     entities = [entity.id for entity in thesis.entities]
     faults = [*_repeated_ids(thesis), *_repeated_aliases(thesis), *_unreadable_kpis(thesis)]
+    faults += _weightless(thesis)
     wanted: list[tuple[Location, str | None, list[str], str]] = [
         (("subject",), thesis.subject, entities, "entity"),
     ]
@@ -309,6 +310,15 @@ def _unreadable_kpis(thesis: Thesis) -> list[tuple[Location, str]]:
             wrong.append(("entity", f"{kpi.entity!r} has no cik to find its filings by"))
         faults += [(("kpis", i, key), message) for key, message in wrong]
     return faults
+
+
+def _weightless(thesis: Thesis) -> list[tuple[Location, str]]:
+    """Categories that are nothing beside the others, or with them too much to add up."""
+    return [
+        (("categories", i, "weight"), f"of all weights {category.weight:g} is a share of 0")
+        for i, category in enumerate(thesis.categories)
+        if not thesis.weights[category.id]
+    ]
 
 
 def _repeated_ids(thesis: Thesis) -> list[tuple[Location, str]]:
