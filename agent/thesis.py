@@ -8,6 +8,7 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -194,12 +195,12 @@ class Thesis(Part):
 
 def find(name: str, folder: Path) -> Path:
     """The file meant by `thesis.file`: a bundled thesis' name, or a path from `folder`."""
-    bundled = BUNDLED / name / THESIS_FILE
     own = folder / name
-    if own.is_file():
-        return own
-    if re.fullmatch(r"\w+", name) and bundled.is_file():
-        return bundled
+    places = [own, BUNDLED / name / THESIS_FILE] if re.fullmatch(r"\w+", name) else [own]
+    for place in places:
+        with suppress(OSError):  # a name too long, or a folder that may not be looked into
+            if place.is_file():
+                return place
     known = ", ".join(sorted(path.parent.name for path in BUNDLED.glob(f"*/{THESIS_FILE}")))
     raise ThesisFileError(
         own, None, "there is no such thesis file", f"Bundled ones: {known}; or give a path"

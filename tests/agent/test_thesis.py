@@ -302,7 +302,7 @@ def test_a_bundled_thesis_is_found_by_name_and_ones_own_by_path(tmp_path: Path) 
     assert theses.find("nvda_short_case", tmp_path) == own
 
 
-@pytest.mark.parametrize("name", ["gold", "../nvda_short_case", "", "no/such.toml"])
+@pytest.mark.parametrize("name", ["gold", "../nvda_short_case", "", "no/such.toml", "x" * 9_999])
 def test_a_thesis_that_is_not_there_names_those_that_are(name: str, tmp_path: Path) -> None:
     with pytest.raises(ThesisFileError, match="Bundled ones: nvda_short_case"):
         theses.find(name, tmp_path)
