@@ -14,6 +14,11 @@ SHORTEST = 12
 SHORTEST_CJK = 5
 REACH = 4
 """How many words before a quote a negation still governs it."""
+NEAR = 500
+"""Characters before a quote in which those words are looked for: no four words are longer."""
+MOST_MARKS = 30
+"""Marks on one character that are folded with it (UAX 15); more take quadratic time."""
+_RAISED = {ord(raised): f"^{digit}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _FOLDED = str.maketrans("‘’‚‛′“”„‟″«»‐‑‒–—―−", "'''''" + '"' * 7 + "-" * 7)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SENTENCE_END = re.compile(r"[.!?;:](?=\s|$)|[。！？；：]|\n|, (?:but|yet|and) ")
@@ -62,11 +67,12 @@ def check(quote: str, text: str) -> Span | str:
 
 
 def fold(text: str) -> Folded:
-    """NFKC, one kind of quotation mark and dash, single spaces, nothing invisible."""
+    """NFKC, one kind of quotation mark and dash, single spaces, nothing invisible; 10² is 10^2."""
     kept: list[str] = []
     places: list[int] = []
     for place, cluster in _clusters(text):
-        for character in unicodedata.normalize("NFKC", cluster).translate(_FOLDED):
+        plain = unicodedata.normalize("NFKC", cluster.translate(_RAISED))
+        for character in plain.translate(_FOLDED):
             space = character.isspace()
             if unicodedata.category(character) == "Cf" or (space and kept and kept[-1] == " "):
                 continue
@@ -103,13 +109,19 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 
 
 def _joins(text: str, at: int) -> bool:
-    before, after = text[max(0, at - 2) : at], text[at : at + 2]
+    before, after = text[max(0, at - 3) : at], text[at : at + 2]
     if not before or not after or _CJK.match(before[-1]) or _CJK.match(after[0]):
         return False
     if before[-1].isalnum() and after[0].isalnum():
         return True
-    figure = before[-1].isdigit() and re.match(r"[.,]\d|%", after)
-    return bool(figure or (re.search(r"\d[.,]$", before) and after[0].isdigit()))
+    ends = before[-1].isdigit() and re.match(r"[.,:/⁄]\d|[%^]", after)
+    begins = after[0].isdigit() and re.search(r"\d[.,:/⁄^]$", before)
+    return bool(ends or begins or _is_signed(before, after))
+
+
+def _is_signed(before: str, after: str) -> bool:
+    """Whether a figure begins behind its minus: -5% is not 5%, though 2-5% may be."""
+    return bool(re.match(r"[$€£¥]?\d", after) and re.search(r"(?<![^\W_])-[$€£¥]?$", before))
 
 
 def _is_negated(before: str) -> bool:

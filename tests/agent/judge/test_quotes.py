@@ -24,6 +24,9 @@ TEXT = (
         ("café society buys GPUs", "The cafe\u0301 society buys GPUs."),
         ("训练成本只有六百万美元", "深度求索称，训练成本只有六百万美元。"),
         ("H20 sales fell by 40%", "H20 sales fell by 40%"),
+        ("10² times as many chips", "It takes 10² times as many chips."),
+        ("of 2-5% a year from now", "A fall of 2–5% a year from now"),
+        ("2-5% a year from now", "Between 2–5% a year from now"),
     ],
 )
 def test_words_that_stand_in_the_text_are_found(quote: str, text: str) -> None:
@@ -50,6 +53,24 @@ def test_words_that_do_not_are_refused_with_the_reason(quote: str, reason: str) 
     found = check(quote, TEXT)
     assert isinstance(found, str)
     assert reason in found
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("margin change of 5", "A margin change of 5⁄8 of a point"),
+        ("margin change of 5", "A margin change of 5/8 of a point"),
+        ("a split of the shares of 10", "They propose a split of the shares of 10:1."),
+        ("5% in margin, they say", "A change of −5% in margin, they say"),
+        ("$5 million of profit, they say", "It comes to -$5 million of profit, they say"),
+        ("5 million of profit, they say", "It comes to -$5 million of profit, they say"),
+        ("102 times as many chips", "It takes 10² times as many chips."),
+        ("as many chips by 10", "as many chips by 10² times"),
+        ("10^2 times as many chips", "It takes 102 times as many chips."),
+    ],
+)
+def test_part_of_a_figure_is_no_quote(quote: str, text: str) -> None:
+    assert check(quote, text) == "the quote is not in the text"
 
 
 @pytest.mark.parametrize(
