@@ -7,6 +7,7 @@ and turns its sentence round, because it was cut off behind a "not", does not pa
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 SHORTEST = 12
@@ -56,13 +57,13 @@ def check(quote: str, text: str) -> Span | str:
     if len(wanted) < (SHORTEST_CJK if _CJK.search(wanted) else SHORTEST):
         return "the quote is too short to say anything"
     folded = fold(text)
-    places = list(_places(wanted, folded.text))
+    places = _places(wanted, folded.text)
     if not places:
         return "the quote is not in the text"
     for start in places:
-        if not _is_negated(folded.text[:start]):
-            end = start + len(wanted)
-            return Span(folded.places[start], folded.places[end - 1] + 1)
+        if not _is_negated(folded.text[max(0, start - NEAR) : start]):
+            last = folded.places[start + len(wanted) - 1]
+            return Span(folded.places[start], _end_of_character(text, last))
     return "the quote leaves out the negation before it"
 
 
@@ -81,16 +82,22 @@ def fold(text: str) -> Folded:
     return Folded("".join(kept), (*places, len(text)))
 
 
-def _clusters(text: str) -> list[tuple[int, str]]:
+def _clusters(text: str) -> Iterator[tuple[int, str]]:
     """Characters with the marks that combine with them, and where each starts."""
-    found: list[tuple[int, str]] = []
-    for place, character in enumerate(text):
-        if found and unicodedata.combining(character):
-            start, cluster = found[-1]
-            found[-1] = start, cluster + character
-        else:
-            found.append((place, character))
-    return found
+    start = 0
+    for end in range(1, len(text) + 1):
+        goes_on = end < len(text) and unicodedata.combining(text[end])
+        if not goes_on or end - start == MOST_MARKS:
+            yield start, text[start:end]
+            start = end
+
+
+def _end_of_character(text: str, start: int) -> int:
+    """Where the character at `start` ends, with the marks that combine with it."""
+    end = start + 1
+    while end < len(text) and unicodedata.combining(text[end]):
+        end += 1
+    return end
 
 
 def _places(wanted: str, text: str) -> list[int]:

@@ -1,5 +1,7 @@
 """A quote counts word for word, where it stands, and not cut off behind a negation."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,6 +106,28 @@ def test_second_place_counts_when_the_first_is_negated() -> None:
     found = check("margins are falling fast", text)
     assert isinstance(found, Span)
     assert found.start > 50
+
+
+def test_last_character_of_a_quote_keeps_its_marks() -> None:
+    text = "All of them met in the cafe\u0301."
+    found = check("met in the café", text)
+    assert isinstance(found, Span)
+    assert text[found.start : found.end] == "met in the cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("margin falls a lot", "never margin falls a lot " * 8_000),
+        ("margin falls a lot", "margin falls a lo" * 12_000),
+        ("margin falls a lot", "a" + "\u0301\u0316" * 100_000),
+    ],
+    ids=["denied", "nearly", "marks"],
+)
+def test_text_made_to_be_slow_is_searched_all_the_same(quote: str, text: str) -> None:
+    started = process_time()
+    assert isinstance(check(quote, text), str)
+    assert process_time() - started < 5
 
 
 @given(st.text(min_size=0, max_size=30), st.text("ab ﬁ“”’–\u200b\u0301é", min_size=1, max_size=40))
