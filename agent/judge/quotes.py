@@ -53,7 +53,7 @@ class Folded:
 
 def check(quote: str, text: str) -> Span | str:
     """Where `quote` stands in `text`, or why it does not count."""
-    wanted = fold(quote).text.strip().strip("\"'").strip()
+    wanted = plain(quote)
     if len(wanted) < (SHORTEST_CJK if _CJK.search(wanted) else SHORTEST):
         return "the quote is too short to say anything"
     folded = fold(text)
@@ -65,6 +65,11 @@ def check(quote: str, text: str) -> Span | str:
             last = folded.places[start + len(wanted) - 1]
             return Span(folded.places[start], _end_of_character(text, last))
     return "the quote leaves out the negation before it"
+
+
+def plain(quote: str) -> str:
+    """The words of a quote, folded, without the marks around them: what two spellings share."""
+    return fold(quote).text.strip().strip("\"'").strip()
 
 
 def fold(text: str) -> Folded:
