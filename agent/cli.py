@@ -3,9 +3,11 @@
 Nothing slow is imported before a command needs it.
 """
 
+import codecs
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,6 +83,7 @@ def main() -> None:
     """Entry point: an error of ours is one line on standard error and exit code 1."""
     from agent.errors import ThesiswatchError
 
+    _speak_utf8()
     terminal.guard()
     try:
         app(prog_name="thesis")
@@ -91,6 +94,14 @@ def main() -> None:
         if left.code == INTERRUPTED:
             print("thesis: stopped; what was done is kept, run again to finish", file=sys.stderr)
         raise
+
+
+def _speak_utf8() -> None:
+    """Pipes and files get UTF-8 on every system; a screen that lacks a character shows another."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
 
 
 @app.command()

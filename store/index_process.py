@@ -14,7 +14,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,8 +28,10 @@ from store.vectors import IndexWriter, Vectors
 LOCK_NAME = "index.lock"
 PATIENCE = 60.0
 """Seconds to wait for an orphaned writer to finish its batch."""
+OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+"""On Windows a process in a group of its own hears no Ctrl-C; elsewhere see _deaf."""
 _ERRORS = {one.__name__: one for one in (IndexBroken, IndexMismatch, StoreError)}
-_ENDED = {-signal.SIGKILL, -signal.SIGTERM}
+_ENDED = {-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM)}
 """Exit codes of a process that was made to end; any other death is a crash in Chroma."""
 
 
@@ -64,7 +67,7 @@ class IndexProcess:
             process.stdin.write(json.dumps(request).encode() + b"\n" + payload)
             process.stdin.flush()
             line = process.stdout.readline()
-        except BrokenPipeError:
+        except OSError:  # the pipe is broken; Windows calls that an invalid argument
             line = b""
         if not line:
             self._process = None
@@ -81,14 +84,27 @@ class IndexProcess:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = child.command("store.index_process", str(self._folder), self._embedder)
-        # Ctrl-C reaches it from its first instant on: it is born deaf to that, and stays so.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _deaf():
             return subprocess.Popen(  # noqa: S603  # ourselves: no shell, no word from outside
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=child.environment()
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=child.environment(),
+                creationflags=OWN_GROUP,
             )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C reaches a process from its first instant on: what starts here is born deaf to it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -109,7 +125,7 @@ def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) 
         try:
             answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()
-        except BrokenPipeError:
+        except OSError:
             break  # the parent died: nobody asks, nobody listens
     writer.close()
 

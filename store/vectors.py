@@ -17,6 +17,7 @@ from uuid import uuid4
 import numpy as np
 
 from agent.errors import IndexBroken, IndexMismatch, StoreError
+from store.swap import swap_in
 
 FOLDER = "index"
 WATERMARK = "watermark"
@@ -149,7 +150,7 @@ def _write(path: Path, text: str) -> None:
     """The whole of a file or nothing of it."""
     draft = path.with_suffix(".draft")
     draft.write_text(text, encoding="ascii")
-    draft.replace(path)
+    swap_in(draft, path)
 
 
 def _open(folder: Path, embedder: str) -> tuple[Any, Any]:
@@ -206,8 +207,9 @@ class _translated:
         module = type(error).__module__ or ""  # pyo3: a panic in Chroma's Rust
         ours = isinstance(error, (AttributeError, OSError, ValueError, RuntimeError))
         if ours or "chroma" in module or "pyo3" in module:
+            refused = isinstance(error, PermissionError)  # Windows: while others have it open, too
+            first = "close what else uses it" if refused else "free disk space if it is full"
             raise IndexBroken(
                 f"the vector index in {self._folder} failed: {error}",
-                "Nothing is lost, SQL has every vector: free disk space if it is full, then run "
-                "`thesis index rebuild`",
+                f"Nothing is lost, SQL has every vector: {first}, then run `thesis index rebuild`",
             ) from error

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from agent.channels.redaction import HIDDEN, spellings
 from agent.config import Config, MonitoringSection
+from store import private
 
 FILE_NAME = "thesiswatch.jsonl"
 LOGGER = "thesiswatch"
@@ -112,17 +113,14 @@ class _Private(RotatingFileHandler):
     """A file that only its owner reads."""
 
     def _open(self) -> Any:
-        def opener(path: str, flags: int) -> int:
-            return os.open(path, flags, 0o600)
-
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private.opener)
 
 
 def start(
     folder: Path, chosen: MonitoringSection, redaction: Redaction, stream: TextIO
 ) -> list[logging.Handler]:
     """Log into `folder` and onto `stream` from here on; returns what `stop` takes back."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_folder(folder)
     file = _Private(
         folder / FILE_NAME,
         maxBytes=round(chosen.log_megabytes * 1_000_000),
