@@ -7,18 +7,24 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
+from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
 
-from agent.channels.redaction import HIDDEN, spellings
+from agent.channels.redaction import HIDDEN, finder
 from agent.config import Config, MonitoringSection
 from store import private
+from store.database import translated
 
 FILE_NAME = "thesiswatch.jsonl"
 LOGGER = "thesiswatch"
+LEVELS = {LOGGER: logging.INFO, "apscheduler": logging.ERROR}
+"""From which level on; others as Python has it. A queued job is no news."""
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 """Environment variables that hold secrets by their names."""
 SHAPES = re.compile(
@@ -38,7 +44,8 @@ class Redaction:
     """What no line may hold; `learn` adds to it."""
 
     def __init__(self) -> None:
-        self._known: tuple[str, ...] = ()
+        self._known: frozenset[str] = frozenset()
+        self._found = finder(())
 
     def learn(self, config: Config) -> None:
         """The secrets of a configuration and of the environment."""
@@ -46,8 +53,8 @@ class Redaction:
         if config.openai_api_key:
             held.append(config.openai_api_key.get_secret_value())
         held += [text for name, text in os.environ.items() if SECRET_NAMES.search(name)]
-        found = {*self._known, *(one for secret in held if secret for one in spellings(secret))}
-        self._known = tuple(sorted(found, key=len, reverse=True))
+        self._known = self._known.union(held)
+        self._found = finder(self._known)
 
     def clean(self, value: Any) -> Any:
         """A value of a line without secrets: text, or whatever holds text."""
@@ -55,12 +62,13 @@ class Redaction:
             return {str(self.clean(str(key))): self.clean(one) for key, one in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.clean(one) for one in value]
-        if value is None or isinstance(value, bool | int | float):
+        if value is None or isinstance(value, bool):
             return value
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-        for one in self._known:
-            text = text.replace(one, HIDDEN)
-        return SHAPES.sub(HIDDEN, text)[:LONGEST]
+        shown = SHAPES.sub(HIDDEN, self._found.sub(HIDDEN, text))
+        if isinstance(value, int | float) and shown == text and isfinite(value):
+            return value  # neither a secret that is a number nor one that JSON cannot spell
+        return shown[:LONGEST]
 
 
 class _Fields(logging.Formatter):
@@ -75,7 +83,7 @@ class _Fields(logging.Formatter):
         found: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": _message(record),
             **getattr(record, "fields", {}),
         }
         if record.name != LOGGER:
@@ -84,6 +92,14 @@ class _Fields(logging.Formatter):
             found["trace"] = self.formatException(record.exc_info)
         cleaned: dict[str, Any] = self._redaction.clean(found)
         return cleaned
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What was said; of a library that formats it wrongly, what it meant to."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args}"
 
 
 class JsonLine(_Fields):
@@ -109,41 +125,75 @@ class PlainLine(_Fields):
 _SPOKEN = {"at", "level", "event", "trace"}
 
 
-class _Private(RotatingFileHandler):
+class _Quiet(logging.Handler):
+    """Loses a line that cannot be written, such as to a full disk: the other handler has it.
+
+    Python would print the record as it came instead, with its secrets.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+
+
+class _Shown(_Quiet, logging.StreamHandler[TextIO]):
+    """A stream."""
+
+
+class _Private(_Quiet, RotatingFileHandler):
     """A file that only its owner reads."""
 
     def _open(self) -> Any:
+        _end_last_line(Path(self.baseFilename))
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private.opener)
 
 
-def start(
-    folder: Path, chosen: MonitoringSection, redaction: Redaction, stream: TextIO
-) -> list[logging.Handler]:
-    """Log into `folder` and onto `stream` from here on; returns what `stop` takes back."""
-    private.make_folder(folder)
-    file = _Private(
-        folder / FILE_NAME,
-        maxBytes=round(chosen.log_megabytes * 1_000_000),
-        backupCount=chosen.log_files,
-        encoding="utf-8",
-    )
+def _end_last_line(path: Path) -> None:
+    """Let a line that was cut off, as on a full disk, spoil none after it."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What `stop` takes back."""
+
+    handlers: tuple[logging.Handler, ...]
+    levels: Mapping[str, int]
+
+
+def start(folder: Path, chosen: MonitoringSection, redaction: Redaction, stream: TextIO) -> Started:
+    """Log into `folder` and onto `stream` from here on. Raises StoreError where it cannot."""
+    with translated(folder):
+        private.make_folder(folder)
+        file = _Private(
+            folder / FILE_NAME,
+            maxBytes=round(chosen.log_megabytes * 1_000_000),
+            backupCount=chosen.log_files,
+            encoding="utf-8",
+        )
     file.setFormatter(JsonLine(redaction))
-    shown = logging.StreamHandler(stream)
+    shown = _Shown(stream)
     shown.setFormatter(PlainLine(redaction))
-    handlers: list[logging.Handler] = [file, shown]
-    root = logging.getLogger()
-    for one in handlers:
-        root.addHandler(one)
-    logging.getLogger(LOGGER).setLevel(logging.INFO)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a queued job is no news
-    return handlers
+    for one in (file, shown):
+        logging.getLogger().addHandler(one)
+    before = {name: logging.getLogger(name).level for name in LEVELS}
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+    return Started((file, shown), before)
 
 
-def stop(handlers: Iterable[logging.Handler]) -> None:
+def stop(started: Started) -> None:
     """Log no more."""
-    for one in handlers:
+    for one in started.handlers:
         logging.getLogger().removeHandler(one)
-        one.close()
+        with suppress(OSError):  # what a full disk did not take is on the stream
+            one.close()
+    for name, level in started.levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def info(event: str, **fields: Any) -> None:

@@ -43,6 +43,6 @@ if __name__ == "__main__":
         sys.exit(f"requirements.lock lacks {' '.join(missing)}")
     idle = sorted(everything.keys() - kept)
     sys.stdout.write(f"kept {len(kept)}, removed {len(idle)}: {' '.join(idle)}\n")
-    subprocess.run(
+    subprocess.run(  # noqa: S603  # ourselves: no shell, no word from outside
         [sys.executable, "-m", "pip", "uninstall", "--yes", "--quiet", *idle], check=True
     )
