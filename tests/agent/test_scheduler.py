@@ -204,7 +204,7 @@ def test_every_job_is_asked_by_one_thread_and_late_ticks_are_run_once(tmp_path: 
         def run(self, job: Job) -> None:
             asked.append((job, os.getpid()))
 
-    late = datetime.now(UTC) - timedelta(hours=9)  # noqa: TID251
+    late = datetime.now(UTC) - timedelta(hours=9, seconds=10)  # noqa: TID251
     found = scheduler._scheduler(Runner(), late)
     found.start()
     until = time.monotonic() + PATIENCE
