@@ -117,6 +117,9 @@ class _Private(RotatingFileHandler):
 
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk takes no line: the stream has it, and no traceback for each."""
+
 
 def start(
     folder: Path, chosen: MonitoringSection, redaction: Redaction, stream: TextIO
