@@ -64,7 +64,8 @@ class Report:
     """What a pass did: what came in, which sources failed, where the score stands.
 
     `unread` are the companies whose figures could not be had; `told` are the alerts somebody is
-    told of, `delivered` what became of the messages.
+    told of, `delivered` what became of the messages; `index_anew` when the vector index could not
+    be used as it was.
     """
 
     intake: Intake
@@ -74,6 +75,7 @@ class Report:
     spent: str
     told: list[Told]
     delivered: Delivered
+    index_anew: bool = False
 
 
 def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Report:
@@ -87,7 +89,7 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
         found = one.snapshot(now)
         forecasts.update(workspace, found, now)
         told, delivered = tell(workspace, now)
-        return Report(intake, failures, unread, found, one.spent, told, delivered)
+    return Report(intake, failures, unread, found, one.spent, told, delivered, one.made_anew)
 
 
 def judge(workspace: Workspace, now: datetime, progress: Progress = silent) -> str:
