@@ -123,8 +123,8 @@ def score(
 
 def _is_called_for(workspace: Workspace, now: datetime, every: timedelta) -> bool:
     with workspace.database.reading() as connection:
-        last = ledger.snapshot_before(connection, workspace.thesis.id, None)
-        newest = ledger.newest(connection, workspace.thesis.id)
+        last = ledger.snapshot_before(connection, workspace.thesis.id, now)
+        newest = ledger.newest(connection, workspace.thesis.id, now)
     if last is None or now - last.as_of >= every:
         return True
     return newest is not None and newest > last.as_of
