@@ -149,6 +149,8 @@ def run(
     looked = f"looked at {total - len(report.failures)} of {total} sources"
     print(f"{_counted(report.intake)}; {looked}")
     print(_ended(report.standing))
+    if report.index_anew:
+        print("the vector index could not be used and was made anew from the database")
     if report.spent:
         print(report.spent)
     _tell(report.told, report.delivered)

@@ -172,6 +172,11 @@ def is_full(folder: Path) -> bool:
         return False
 
 
+def damaged(folder: Path, reason: str) -> StoreError:
+    """What is said of a database that is not as SQLite wrote it."""
+    return StoreError(f"the database in {folder} is damaged ({reason})", "Restore it from a backup")
+
+
 def _explain(reason: str, folder: Path) -> StoreError:
     low = reason.lower()
     if "locked" in low or "busy" in low:
@@ -190,9 +195,9 @@ def _explain(reason: str, folder: Path) -> StoreError:
             "Make it writable, or set [data] folder to one that is",
         )
     if "malformed" in low or "not a database" in low:
-        return StoreError(
-            f"the database in {folder} is damaged ({reason})", "Restore it from a backup"
-        )
+        return damaged(folder, reason)
+    if "could not decode" in low:  # what it goes on with is that text
+        return damaged(folder, "a text in it cannot be read")
     return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")
 
 

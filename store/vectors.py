@@ -8,7 +8,9 @@ and an `IndexReader` that sees another watermark opens anew.
 """
 
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from store.swap import swap_in
 
 FOLDER = "index"
 WATERMARK = "watermark"
+ENTRIES = "chroma.sqlite3"
 VERSION = "version"
 """The file that names the version of Chroma that wrote the index last."""
 COLLECTION = "items"
@@ -144,6 +147,21 @@ def is_outdated(folder: Path) -> bool:
         return (folder / FOLDER / VERSION).read_text(encoding="ascii") != version("chromadb")
     except (OSError, ValueError):
         return False  # there is none, or it is of before versions were noted
+
+
+def is_damaged(folder: Path) -> bool:
+    """Whether the file with the index' entries in `folder` is not as it was written."""
+    path = folder / FOLDER / ENTRIES
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as found:
+            said = found.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        return False  # it is being written, or may not be read: that is said elsewhere
+    except sqlite3.DatabaseError:
+        return True
+    return bool(said != ("ok",))
 
 
 def _write(path: Path, text: str) -> None:
