@@ -11,6 +11,7 @@ from agent.sources import Fault
 
 MOST_FAULTS = 10
 MOST_EVENTS = 15
+MOST_UNWELL = 5
 
 
 def console() -> Any:
@@ -323,13 +324,16 @@ def _label(label: dict[str, Any]) -> str:
 
 
 def status(answer: dict[str, Any]) -> None:
-    """Health on one screen."""
+    """Health on one screen: what needs attention first."""
     out = console()
+    for one in answer["troubles"]:
+        out.print(f"[red]{one['what']}[/red]: {safe(one['found'])}. {safe(one['way_out'])}")
     shown_score = "none" if answer["score"] is None else f"{answer['score']:.1f}"
     out.print(
         f"thesis {answer['thesis']} ({answer['thesis_version']})   data {safe(answer['data'])}"
     )
     out.print(f"score {shown_score}   last pass {answer['last_pass']}   {answer['status']}")
+    out.print(_daemon(answer["daemon"]) + "   " + _disk(answer["disk"]))
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["items"].items()))
     out.print(
         f"items: {counts}   ledger rows: {answer['ledger_rows']:,}   waiting for the index: "
@@ -339,7 +343,52 @@ def status(answer: dict[str, Any]) -> None:
         out.print(line)
     for line in _alerted(answer["alerts"]):
         out.print(line)
-    sources(answer["sources"])
+    if any(one["started_at"] for one in answer["jobs"]):
+        _jobs(answer["jobs"])
+    _unwell(answer["sources"])
+
+
+def _daemon(found: dict[str, Any]) -> str:
+    if found["pid"] is None:
+        return "daemon: none runs"
+    return f"daemon: pid {found['pid']} since {_minute(found['since'])}"
+
+
+def _disk(found: dict[str, Any]) -> str:
+    size = f"data: {found['total'] / 1e6:,.0f} MB, {found['free'] / 1e9:,.1f} GB free"
+    if found["in_a_year"] is None:
+        return size
+    return f"{size}, {found['in_a_year'] / 1e6:,.0f} MB in a year at this pace"
+
+
+def _jobs(rows: Sequence[dict[str, Any]]) -> None:
+    """What each job did last, and when it runs next."""
+    from rich.table import Table
+
+    table = Table("job", "last", "next", "what came of it", box=None, pad_edge=False)
+    for row in rows:
+        next_at = _minute(row["next_at"]) if row["next_at"] else "when needed"
+        said = f"[red]{safe(row['error'])}[/red]" if row["failures"] else safe(row["said"])
+        table.add_row(row["job"], _minute(row["finished_at"]), next_at, said)
+    console().print(table)
+
+
+def _unwell(rows: Sequence[dict[str, Any]]) -> None:
+    """The sources that do not do well; `thesis sources` has all of them."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["health"]] = counts.get(row["health"], 0) + 1
+    told = ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
+    console().print(f"sources: {told}   (`thesis sources` lists them)")
+    bad = [row for row in rows if row["health"] not in ("ok", "never looked at")]
+    if bad:
+        sources(bad[:MOST_UNWELL])
+    if len(bad) > MOST_UNWELL:
+        console().print(f"and {len(bad) - MOST_UNWELL} more")
+
+
+def _minute(at: str | None) -> str:
+    return at[:16].replace("T", " ") if at else "never"
 
 
 def _alerted(found: dict[str, Any]) -> Iterator[str]:

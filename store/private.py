@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-OURS = ("thesiswatch.sqlite3*", "*.lock", "*.pid", "index", "cache", "chat_history")
+OURS = (
+    "thesiswatch.sqlite3*",
+    "*.lock",
+    "*.pid",
+    "index",
+    "cache",
+    "logs",
+    "heartbeat",
+    "chat_history",
+)
 """What we put into a data folder; a user may keep other things there, which are left alone."""
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -23,6 +23,7 @@ from agent.judge.exemplars import STANCES, Exemplar
 from agent.judge.verdict import Judgeable, Label, Vectors, Verdict
 from agent.thesis import Thesis
 from store import private
+from store.swap import swap_in
 
 METHOD = "ridge-4"
 """Changes when the code below would give other answers: part of the cache key."""
@@ -337,7 +338,7 @@ def _write(path: Path, fit: Fit, vocabulary: features.Vocabulary) -> None:
             vocabulary=np.array(vocabulary.words),
             idf=np.array(vocabulary.idf),
         )
-    draft.replace(path)
+    swap_in(draft, path)
 
 
 def _read(path: Path, thesis: Thesis) -> tuple[Fit, features.Vocabulary] | None:
