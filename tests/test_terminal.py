@@ -73,6 +73,7 @@ WRITES = set("init run import replay backfill classify eval digest source index 
 LEFT_OUT = {
     "demo": "the archive that ships, on the pages of the commands above",
     "backfill": "prints as replay does",
+    "start": "goes on for ever; what it says goes to its log, and past the same guard",
     "alerts simulate": "takes seconds; tests/agent/test_screen.py has its page",
     "index rebuild": "prints a number",
 }
