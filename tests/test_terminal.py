@@ -42,7 +42,7 @@ RUNS: dict[str, list[list[str]]] = {
     "items": [[], ["--match", "Nvidia"]],
     "show": [["a1"], ["{event}"]],
     "review": [[]],
-    "digest": [["--date", "2025-02-03"], ["--date", "2025-01-27", "--weekly"], ["--send"]],
+    "digest": [["--date", "2025-02-03"], ["--send"]],
     "ask": [["Who trains cheaper models?"], ["-"], ["Why did the score move?", "--continue"]],
     "chat": [[]],
     "kpis": [[]],
