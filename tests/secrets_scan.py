@@ -35,7 +35,9 @@ OURS = {
 }
 VARIABLE = re.compile(r"[A-Z]+(_[A-Z]+)+")
 """The name of an environment variable that holds a secret is none."""
-UNTRACKED = {".git", ".venv", "__pycache__", "data", "dist"}
+UNTRACKED = set(
+    ".git .venv __pycache__ data dist .hypothesis .mypy_cache .pytest_cache .ruff_cache".split()
+)
 
 
 class Finding(NamedTuple):

@@ -28,6 +28,8 @@ JUDGED = {
     ("store/search.py", "frequency"): "one of two tables; the word is bound",
     ("store/search.py", "count"): "the same words with a condition behind them",
     ("store/search.py", "candidates"): "column names and constants of the module, and `_within`",
+    ("store/upkeep.py", "old_texts"): "queries that are constants of the module",
+    ("store/upkeep.py", "tidy"): "pragmas from a list in the function",
     ("store/migrations/versions/0002_full_text.py", ""): "constants of the module",
     ("store/migrations/versions/0002_full_text.py", "upgrade"): "constants of the module",
 }
