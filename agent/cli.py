@@ -3,15 +3,17 @@
 Nothing slow is imported before a command needs it.
 """
 
+import codecs
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent import alerts_cli, chat_cli
+from agent import alerts_cli, chat_cli, terminal
 from agent.options import (
     DEFAULT_CONFIG,
     MOST_ROWS,
@@ -81,15 +83,25 @@ def main() -> None:
     """Entry point: an error of ours is one line on standard error and exit code 1."""
     from agent.errors import ThesiswatchError
 
+    _speak_utf8()
+    terminal.guard()
     try:
         app(prog_name="thesis")
     except ThesiswatchError as error:
-        print(f"thesis: {error}", file=sys.stderr)
+        print(terminal.one_line(f"thesis: {error}"), file=sys.stderr)
         sys.exit(1)
     except SystemExit as left:
         if left.code == INTERRUPTED:
             print("thesis: stopped; what was done is kept, run again to finish", file=sys.stderr)
         raise
+
+
+def _speak_utf8() -> None:
+    """Pipes and files get UTF-8 on every system; a screen that lacks a character shows another."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
 
 
 @app.command()
@@ -600,15 +612,33 @@ def kpis(
 
 
 @app.command()
-def status(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Health: backlog, alerts, messages, sources, index, and how old the score is."""
-    from agent import hearing, report, screen
+def start(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """The daemon: look at every source when it is due, and tell what there is to tell."""
+    from agent import scheduler
+
+    scheduler.serve(config, now)
+
+
+@app.command()
+def status(
+    alive: Annotated[
+        bool, typer.Option("--alive", help="Only whether a daemon shows signs of life.")
+    ] = False,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Jobs, backlog, sources, spend, index, disk; exit code 1 when something needs attention."""
+    from agent import screen
+    from agent.daemon import checkup
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        answer = report.status(workspace, now())
-        answer["alerts"] = hearing.overview(workspace, now())
+        if alive:
+            raise typer.Exit(0 if checkup.is_alive(workspace, now()) else 1)
+        answer = checkup.examine(workspace, now())
     _print_json(answer) if as_json else screen.status(answer)
+    if answer["troubles"]:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -49,17 +49,22 @@ def try_out(
 
 
 def collect(
-    workspace: Workspace, now: datetime, progress: Progress = silent
+    workspace: Workspace,
+    now: datetime,
+    progress: Progress = silent,
+    wanted: Collection[str] | None = None,
 ) -> tuple[Intake, tuple[SourceError, ...]]:
     """Take what every configured source has; returns what came in and which could not be read.
 
-    A source whose last answer is fresh still, or that asked to be left alone, is not asked.
+    Only those called `wanted`, where given. A source whose last answer is fresh still, or that
+    asked to be left alone, is not asked.
     """
     intake, failures = Intake(), []
     with workspace.database.reading() as connection:
         states = sources.states(connection)
-    due = [one for one in workspace.config.sources if _is_due(states.get(one.name), now)]
-    progress("collect", len(workspace.config.sources) - len(due))
+    chosen = [one for one in workspace.config.sources if wanted is None or one.name in wanted]
+    due = [one for one in chosen if _is_due(states.get(one.name), now)]
+    progress("collect", len(chosen) - len(due))
 
     def known(ids: Collection[str]) -> Collection[str]:
         with workspace.database.reading() as connection:

@@ -24,6 +24,7 @@ from pydantic import (
 from agent.errors import ConfigError
 
 FILE_NAME = "config.toml"
+DOTENV = ".env"
 
 
 class Section(BaseModel):
@@ -245,6 +246,36 @@ class ChatSection(Section):
     tokens: Annotated[int, Field(ge=100)] = 3000
 
 
+Minutes = Annotated[int, Field(ge=1, le=10080)]
+
+
+class ScheduleSection(Section):
+    """How often the daemon looks at sources of each kind, and keeps a score; in minutes."""
+
+    feeds: Minutes = 15
+    papers: Minutes = 180
+    filings: Minutes = 15
+    files: Minutes = 5
+    score: Minutes = 60
+
+
+class RetentionSection(Section):
+    """For how many days what nothing rests on is kept; 0 is for ever."""
+
+    text_days: Annotated[int, Field(ge=0)] = 365
+    refused_days: Annotated[int, Field(ge=0)] = 90
+    mail_days: Annotated[int, Field(ge=0)] = 90
+
+
+class MonitoringSection(Section):
+    """How a daemon shows that it is alive; the address to ping is in the variable `ping_env`."""
+
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    ping_env: str = ""
+    log_megabytes: Annotated[float, Field(gt=0)] = 5.0
+    log_files: Annotated[int, Field(ge=1, le=100)] = 5
+
+
 class HttpSection(Section):
     """How sources are fetched.
 
@@ -297,6 +328,9 @@ class Config(Section):
     alerts: AlertsSection = AlertsSection()
     digest: DigestSection = DigestSection()
     chat: ChatSection = ChatSection()
+    schedule: ScheduleSection = ScheduleSection()
+    retention: RetentionSection = RetentionSection()
+    monitoring: MonitoringSection = MonitoringSection()
     http: HttpSection = HttpSection()
     sources: tuple[SourceSection, ...] = ()
     channels: tuple[ChannelSection, ...] = ()
@@ -347,7 +381,7 @@ def parse(raw: dict[str, Any], path: Path) -> Config:
         )
     folder = path.resolve().parent
     known = {
-        **_dotenv(folder / ".env"),
+        **_dotenv(folder / DOTENV),
         **{name: text for name, text in os.environ.items() if text},
     }
     key = known.get("OPENAI_API_KEY")
@@ -355,7 +389,7 @@ def parse(raw: dict[str, Any], path: Path) -> Config:
         found = Config(**raw, folder=folder, openai_api_key=key or None)
     except ValidationError as error:
         raise _explain(error, path) from error
-    wanted = {channel.secret_env for channel in found.channels}
+    wanted = {channel.secret_env for channel in found.channels} | {found.monitoring.ping_env}
     secrets = {name: SecretStr(value) for name in wanted if (value := known.get(name))}
     return found.model_copy(update={"secrets": secrets})
 
@@ -371,7 +405,7 @@ def default_text() -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark before it
     except FileNotFoundError as error:
         raise ConfigError(
             f"there is no {path}",
@@ -388,7 +422,7 @@ def _dotenv(path: Path) -> dict[str, str | None]:
     from dotenv import dotenv_values
 
     try:
-        return dotenv_values(path)
+        return dotenv_values(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Check the file") from error
 

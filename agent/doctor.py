@@ -1,5 +1,6 @@
 """`thesis doctor`: looks at everything a pass needs and says what to do about each finding."""
 
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,18 +10,19 @@ from pathlib import Path
 
 from agent import channels
 from agent import workspace as workspaces
-from agent.config import Config
+from agent.config import DOTENV, Config
 from agent.errors import ThesisFileError, ThesiswatchError
 from agent.judge import llm
 from agent.thesis import Thesis
 from agent.workspace import Workspace
-from store import items, ledger, outbox
+from store import items, ledger, outbox, private
 from store.database import exists, open_to_read
 from store.vectors import IndexReader
 
 ROOM = 500_000_000
 """Free bytes below which the disk is called short."""
 CLOCK_SLACK = timedelta(minutes=10)
+MOST_LOOSE = 3
 PROBES = 20
 """Stored vectors that are looked up in the index."""
 MISSES = 0.2
@@ -53,6 +55,7 @@ def examine(path: Path, now: datetime) -> list[Finding]:
         ),
         _check("sources", lambda: _sources(config)),
         _check("data folder", lambda: _folder(config.data_folder)),
+        _check("modes", lambda: _modes(config)),
         _check("disk", lambda: _disk(config.data_folder)),
         _check("key", lambda: _key(config)),
         _check("judge", lambda: _judge(config)),
@@ -128,6 +131,22 @@ def _folder(folder: Path) -> Finding:
             "Make it writable, or set [data] folder to one that is",
         )
     return Finding("data folder", True, f"{folder} can be written")
+
+
+def _modes(config: Config) -> Finding:
+    """Whether other users of this machine can read, or write, what is stored or a key."""
+    keys = config.folder / DOTENV
+    found = [*private.loose(config.data_folder), *([keys] if private.is_loose(keys) else [])]
+    if not found:
+        return Finding("modes", True, "the data folder and .env are this user's alone")
+    more = f" and {len(found) - MOST_LOOSE} more" if len(found) > MOST_LOOSE else ""
+    return Finding(
+        "modes",
+        False,
+        f"others can use {', '.join(map(private.described, found[:MOST_LOOSE]))}{more}",
+        f"Run `chmod go-rwx {shlex.join(map(str, found))}`; opening the data folder does it for "
+        "what is in there, where it may",
+    )
 
 
 def _disk(folder: Path) -> Finding:

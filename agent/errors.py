@@ -12,6 +12,7 @@
     +-- StoreError            the data folder cannot be read or written
         +-- StoreBusy         somebody else is writing to it
         +-- IndexMismatch     the vector index was made by another embedder
+        +-- IndexBroken       the vector index cannot be read or written; SQL has all of it
 
 The command line prints the message and exits with 1. Anything else that escapes is a bug.
 """
@@ -109,3 +110,7 @@ class StoreBusy(StoreError):
 
 class IndexMismatch(StoreError):
     """The index remembers another embedder than the configured one."""
+
+
+class IndexBroken(StoreError):
+    """Chroma cannot read its files, or cannot write them: the index is to be made anew from SQL."""

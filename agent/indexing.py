@@ -2,8 +2,11 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from agent.errors import IndexBroken
 from agent.workspace import Workspace
 from store import items, outbox
+from store.database import is_full
+from store.vectors import is_outdated
 
 BATCH = 2000
 """Vectors handed over at a time: Chroma takes large batches twice as fast as a day's."""
@@ -13,7 +16,8 @@ class Indexer:
     """Hands over batches in the background; a thread waits for the index process to answer.
 
     A batch leaves the outbox when it is in the index, so whatever happens in between it is
-    handed over again. StoreError from here means that SQL is complete and the index is behind.
+    handed over again. An index that cannot be read, or that another version of Chroma wrote, is
+    made anew from SQL. StoreError from here means that SQL is complete and the index is behind.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -21,6 +25,7 @@ class Indexer:
         self._process = workspace.index
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._sent: tuple[Future[None], list[int]] | None = None
+        self.made_anew = False
 
     def feed(self) -> None:
         """Hand over a batch if one is full and the last one is in; never waits."""
@@ -34,6 +39,8 @@ class Indexer:
 
     def finish(self) -> None:
         """Wait until everything is in."""
+        if is_outdated(self._database.folder):
+            self._empty()
         self._receive()
         while self._send():
             self._receive()
@@ -55,6 +62,22 @@ class Indexer:
         if self._sent:
             future, numbers = self._sent
             self._sent = None
-            future.result()
+            try:
+                future.result()
+            except IndexBroken:
+                if self.made_anew or is_full(self._database.folder):
+                    raise
+                self._empty()
+                return
             with self._database.writing() as connection:
                 outbox.done(connection, numbers)
+
+    def _empty(self) -> None:
+        """Start over: an empty index, and every vector waits for it."""
+        self.made_anew = True
+        if self._sent:
+            self._sent[0].exception()
+            self._sent = None
+        with self._database.writing() as connection:
+            outbox.refill(connection)
+        self._process.clear()

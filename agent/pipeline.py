@@ -21,7 +21,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -90,6 +90,51 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
         return Report(intake, failures, unread, found, one.spent, told, delivered)
 
 
+def judge(workspace: Workspace, now: datetime, progress: Progress = silent) -> str:
+    """The stages up to the verdict, on what is there; returns what asking a model took.
+
+    Neither collects nor indexes: for a daemon, which does those at their own times.
+    """
+    with Pass(workspace, progress, ask_at=now, indexing=False) as one:
+        one.finish_replay()
+        one.prepare(now)
+        return one.spent
+
+
+def score(
+    workspace: Workspace, now: datetime, every: timedelta, progress: Progress = silent
+) -> standing.Standing | None:
+    """Bring what was judged and what companies reported to the ledger, and keep the score.
+
+    None when there was no new evidence and the last one was kept less than `every` ago.
+    """
+    with Pass(workspace, progress, indexing=False) as one:
+        one.finish_replay()
+        disclosure.take(workspace, now)
+        one.settle(now)
+        if not _is_called_for(workspace, now, every):
+            return None
+        found = one.snapshot(now)
+    forecasts.update(workspace, found, now)
+    return found
+
+
+def _is_called_for(workspace: Workspace, now: datetime, every: timedelta) -> bool:
+    with workspace.database.reading() as connection:
+        last = ledger.snapshot_before(connection, workspace.thesis.id, None)
+        newest = ledger.newest(connection, workspace.thesis.id)
+    if last is None or now - last.as_of >= every:
+        return True
+    return newest is not None and newest > last.as_of
+
+
+def index(workspace: Workspace, progress: Progress = silent) -> bool:
+    """Give the index what waits for it; returns whether it had to be made anew."""
+    with Pass(workspace, progress) as one:
+        pass
+    return one.made_anew
+
+
 def tell(workspace: Workspace, now: datetime) -> tuple[list[Told], Delivered]:
     """Bring the alerts up to `now`, and send them and the digest that is due.
 
@@ -110,8 +155,8 @@ class Pass:
 
     A language model may be asked at `ask_at`; without it only what was answered before counts.
     With `later` its questions are put there for a batch. `resumed` counts items that waited.
-    Leaving it finishes the index; StoreError from there means that SQL is complete and the
-    index is behind.
+    Leaving it finishes the index, unless told not to be `indexing`; StoreError from there means
+    that SQL is complete and the index is behind.
     """
 
     def __init__(
@@ -121,6 +166,7 @@ class Pass:
         *,
         ask_at: datetime | None = None,
         later: Later | None = None,
+        indexing: bool = True,
     ) -> None:
         self._workspace = workspace
         self._database = workspace.database
@@ -130,7 +176,7 @@ class Pass:
         self._recalling = self._judging if ask_at is None else Judging(workspace, None)
         self.resumed = 0
         self._weigher = Weigher(workspace)
-        self._indexer = Indexer(workspace)
+        self._indexer = Indexer(workspace) if indexing else None
         self._rows: dict[int, Any] = {}
         self._vectors: dict[int, Any] = {}
         self._thesis_kept = False
@@ -153,10 +199,11 @@ class Pass:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if error is None:
+            if self._indexer and error is None:
                 self._indexer.finish()
         finally:
-            self._indexer.close()
+            if self._indexer:
+                self._indexer.close()
             gc.set_threshold(*self._collecting)
             self._threads.restore_original_limits()
 
@@ -165,6 +212,11 @@ class Pass:
         self.finish_replay()
         self.prepare(now)
         self.settle(now)
+
+    @property
+    def made_anew(self) -> bool:
+        """Whether the index could not be read and was filled again."""
+        return self._indexer is not None and self._indexer.made_anew
 
     @property
     def spent(self) -> str:
@@ -185,7 +237,8 @@ class Pass:
         self._run("embed", ItemState.FETCHED, self._embed, until)
         self._run("group", ItemState.EMBEDDED, partial(self._group, now=now), until)
         self._run("judge", ItemState.GROUPED, judge, until)
-        self._indexer.feed()
+        if self._indexer:
+            self._indexer.feed()
 
     def settle(self, now: datetime) -> None:
         """Bring every judged item first seen by `now` to the ledger, as of `now`.

@@ -1,25 +1,24 @@
 """How answers look in a terminal. Text from the web is shown without markup or control codes."""
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from agent import terminal
 from agent.progress import Progress, silent
 from agent.sources import Fault
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-_STEERING = re.compile(r"[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 MOST_FAULTS = 10
 MOST_EVENTS = 15
+MOST_UNWELL = 5
 
 
 def console() -> Any:
     """Standard output; wide when it is not a terminal, so that pipes get whole lines."""
-    from rich.console import Console
+    from agent.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    return Console(sys.stdout, None if sys.stdout.isatty() else 160)
 
 
 @contextmanager
@@ -28,9 +27,10 @@ def progress(label: str, total: int | None, *stages: str) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+
+    from agent.console import Console
 
     columns = (
         TextColumn("{task.description}"),
@@ -38,7 +38,13 @@ def progress(label: str, total: int | None, *stages: str) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(
+        *columns,
+        console=Console(sys.stderr),
+        transient=True,
+        redirect_stdout=False,  # or rich reads colours and links out of what others print meanwhile
+        redirect_stderr=False,
+    ) as bar:
         task = bar.add_task(label, total=total)
 
         def advance(name: str, count: int) -> None:
@@ -56,8 +62,8 @@ def safe(text: str | None) -> str:
 
 
 def stripped(text: str) -> str:
-    """Text from outside without what steers a terminal."""
-    return _CONTROL.sub("", text)
+    """Text from outside on one line, without what steers a terminal."""
+    return terminal.one_line(text)
 
 
 def as_json(answer: Any, indent: int | None = None) -> str:
@@ -65,7 +71,7 @@ def as_json(answer: Any, indent: int | None = None) -> str:
     import json
 
     text = json.dumps(answer, ensure_ascii=False, indent=indent)
-    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return terminal.STEERING.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def score(answer: dict[str, Any], names: dict[str, str]) -> None:
@@ -318,13 +324,16 @@ def _label(label: dict[str, Any]) -> str:
 
 
 def status(answer: dict[str, Any]) -> None:
-    """Health on one screen."""
+    """Health on one screen: what needs attention first."""
     out = console()
+    for one in answer["troubles"]:
+        out.print(f"[red]{one['what']}[/red]: {safe(one['found'])}. {safe(one['way_out'])}")
     shown_score = "none" if answer["score"] is None else f"{answer['score']:.1f}"
     out.print(
         f"thesis {answer['thesis']} ({answer['thesis_version']})   data {safe(answer['data'])}"
     )
     out.print(f"score {shown_score}   last pass {answer['last_pass']}   {answer['status']}")
+    out.print(_daemon(answer["daemon"]) + "   " + _disk(answer["disk"]))
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["items"].items()))
     out.print(
         f"items: {counts}   ledger rows: {answer['ledger_rows']:,}   waiting for the index: "
@@ -334,7 +343,52 @@ def status(answer: dict[str, Any]) -> None:
         out.print(line)
     for line in _alerted(answer["alerts"]):
         out.print(line)
-    sources(answer["sources"])
+    if any(one["started_at"] for one in answer["jobs"]):
+        _jobs(answer["jobs"])
+    _unwell(answer["sources"])
+
+
+def _daemon(found: dict[str, Any]) -> str:
+    if found["pid"] is None:
+        return "daemon: none runs"
+    return f"daemon: pid {found['pid']} since {_minute(found['since'])}"
+
+
+def _disk(found: dict[str, Any]) -> str:
+    size = f"data: {found['total'] / 1e6:,.0f} MB, {found['free'] / 1e9:,.1f} GB free"
+    if found["in_a_year"] is None:
+        return size
+    return f"{size}, {found['in_a_year'] / 1e6:,.0f} MB in a year at this pace"
+
+
+def _jobs(rows: Sequence[dict[str, Any]]) -> None:
+    """What each job did last, and when it runs next."""
+    from rich.table import Table
+
+    table = Table("job", "last", "next", "what came of it", box=None, pad_edge=False)
+    for row in rows:
+        next_at = _minute(row["next_at"]) if row["next_at"] else "when needed"
+        said = f"[red]{safe(row['error'])}[/red]" if row["failures"] else safe(row["said"])
+        table.add_row(row["job"], _minute(row["finished_at"]), next_at, said)
+    console().print(table)
+
+
+def _unwell(rows: Sequence[dict[str, Any]]) -> None:
+    """The sources that do not do well; `thesis sources` has all of them."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["health"]] = counts.get(row["health"], 0) + 1
+    told = ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
+    console().print(f"sources: {told}   (`thesis sources` lists them)")
+    bad = [row for row in rows if row["health"] not in ("ok", "never looked at")]
+    if bad:
+        sources(bad[:MOST_UNWELL])
+    if len(bad) > MOST_UNWELL:
+        console().print(f"and {len(bad) - MOST_UNWELL} more")
+
+
+def _minute(at: str | None) -> str:
+    return at[:16].replace("T", " ") if at else "never"
 
 
 def _alerted(found: dict[str, Any]) -> Iterator[str]:
@@ -355,7 +409,7 @@ def _alerted(found: dict[str, Any]) -> Iterator[str]:
 
 def told(id_: str, telling: str, severity: str, headline: str) -> str:
     """An alert on one line of plain text."""
-    return f"alert {id_} {telling}, {severity}: {_CONTROL.sub('', headline)}"
+    return f"alert {id_} {telling}, {severity}: {stripped(headline)}"
 
 
 def alerts(rows: Sequence[dict[str, Any]]) -> None:
@@ -612,7 +666,8 @@ def findings(rows: Sequence[Any]) -> None:
 def faults(source: str, rows: Sequence[Fault]) -> None:
     """What could not be taken, on standard error."""
     for fault in rows[:MOST_FAULTS]:
-        print(f"{source}, line {fault.line}: {fault.reason}. {fault.way_out}", file=sys.stderr)
+        said = f"{source}, line {fault.line}: {fault.reason}. {fault.way_out}"
+        print(stripped(said), file=sys.stderr)
     if len(rows) > MOST_FAULTS:
         print(f"and {len(rows) - MOST_FAULTS:,} more like these", file=sys.stderr)
 

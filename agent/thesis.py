@@ -211,7 +211,7 @@ def load(path: Path) -> Thesis:
     """Read and check a thesis file; raises ThesisFileError with the line at fault."""
     try:
         data = path.read_bytes()
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # editors of Windows put a mark before it
     except (OSError, UnicodeDecodeError) as error:
         raise ThesisFileError(path, None, f"cannot be read: {error}", "Check the file") from error
     version = hashlib.sha256(data).hexdigest()[:12]

@@ -1,9 +1,10 @@
 """Engine, transactions, pragmas, the writer's lock, and SQLite's errors in our own words."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from agent.errors import StoreBusy, StoreError
-from store import migrations
+from store import migrations, private
 
 FILE_NAME = "thesiswatch.sqlite3"
 LOCK_NAME = "writer.lock"
+DAEMON_LOCK_NAME = "daemon.lock"
 BUSY_SECONDS = 5.0
 ROOM_NEEDED = 1_000_000
 
@@ -42,6 +44,12 @@ class Database:
         with translated(self.folder), self._engine.connect() as connection:
             yield connection
 
+    @contextmanager
+    def bare(self) -> Iterator[sqlite3.Connection]:
+        """A connection outside of any transaction, for what SQLite does in none."""
+        with translated(self.folder), closing(self._engine.raw_connection()) as connection:
+            yield connection.driver_connection  # type: ignore[misc]
+
     def close(self) -> None:
         """Give the file back."""
         self._engine.dispose()
@@ -53,7 +61,8 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     A statement waits `busy_seconds` for another program's lock before StoreBusy.
     """
     with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_folder(folder)
+        private.tighten(folder)
         engine = _engine(folder / FILE_NAME, busy_seconds)
         try:
             migrations.upgrade(engine)
@@ -85,25 +94,59 @@ def exists(folder: Path) -> bool:
 
 
 @contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
+def writer_lock(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Hold the folder's only right to write; the system frees it if the process dies.
 
-    Raises StoreBusy, naming the process that holds it.
+    Raises StoreBusy, naming the process that holds it, when it is not free within `patience`
+    seconds.
     """
+    says = f"is writing to {folder}", "Wait for it to finish, or stop it, and run again"
+    with _held(folder, LOCK_NAME, says, patience):
+        yield
+
+
+@contextmanager
+def daemon_lock(folder: Path) -> Iterator[None]:
+    """Be the folder's only daemon. Raises StoreBusy, naming the one that there is."""
+    says = f"is the daemon of {folder}", "Stop it first; `thesis status` says how it does"
+    with _held(folder, DAEMON_LOCK_NAME, says, 0.0):
+        yield
+
+
+def daemon_pid(folder: Path) -> int | None:
+    """The process that is the folder's daemon now, None without one."""
     from filelock import FileLock, Timeout
 
-    path = folder / LOCK_NAME
+    if not (folder / DAEMON_LOCK_NAME).exists():
+        return None
     with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
+        try:
+            with FileLock(folder / DAEMON_LOCK_NAME, timeout=0, mode=0o600):
+                return None
+        except Timeout:
+            said = _holder(folder / DAEMON_LOCK_NAME)
+            return int(said) if said.isdigit() else 0
+
+
+@contextmanager
+def _held(folder: Path, name: str, says: tuple[str, str], patience: float) -> Iterator[None]:
+    """Hold a lock file; beside it stands who does."""
+    from filelock import FileLock, Timeout
+
+    path = folder / name
+    with translated(folder):
+        private.make_folder(folder)
+        lock = FileLock(path, timeout=patience, mode=0o600)
         try:
             lock.acquire()
         except Timeout as error:
+            what, way_out = says
             raise StoreBusy(
-                f"another thesis process ({_holder(folder)}) is writing to {folder}",
-                "Wait for it to finish, or stop it, and run again",
+                f"another thesis process (pid {_holder(path)}) {what}", way_out
             ) from error
-        (folder / f"{LOCK_NAME}.pid").write_text(str(_own_pid()), encoding="utf-8")
+        holder = path.with_name(f"{name}.pid")
+        with open(holder, "w", opener=private.opener, encoding="utf-8") as out:
+            out.write(str(os.getpid()))
     try:
         yield
     finally:
@@ -121,6 +164,14 @@ def translated(folder: Path) -> Iterator[None]:
         raise _explain(error.strerror or str(error), folder) from error
 
 
+def is_full(folder: Path) -> bool:
+    """Whether a folder's disk has no room left, which SQLite calls an I/O error at times."""
+    try:
+        return shutil.disk_usage(folder).free < ROOM_NEEDED
+    except OSError:
+        return False
+
+
 def _explain(reason: str, folder: Path) -> StoreError:
     low = reason.lower()
     if "locked" in low or "busy" in low:
@@ -128,7 +179,7 @@ def _explain(reason: str, folder: Path) -> StoreError:
             f"the database in {folder} is locked by another program",
             "Nothing was lost: close that program and run again",
         )
-    if "full" in low or "no space" in low or ("disk i/o" in low and _is_full(folder)):
+    if "full" in low or "no space" in low or ("disk i/o" in low and is_full(folder)):
         return StoreError(
             f"the disk of {folder} is full",
             "Nothing was lost: free some space and run again, it goes on where it stopped",
@@ -145,15 +196,8 @@ def _explain(reason: str, folder: Path) -> StoreError:
     return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")
 
 
-def _is_full(folder: Path) -> bool:
-    """SQLite calls a disk that cannot even take the WAL's index an I/O error."""
-    try:
-        return shutil.disk_usage(folder).free < ROOM_NEEDED
-    except OSError:
-        return False
-
-
 def _engine(path: Path, busy_seconds: float) -> Engine:
+    private.make_file(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
@@ -180,14 +224,8 @@ def _begin(connection: Connection) -> None:
     connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
 
 
-def _holder(folder: Path) -> str:
+def _holder(lock: Path) -> str:
     try:
-        return "pid " + (folder / f"{LOCK_NAME}.pid").read_text(encoding="utf-8")
+        return lock.with_name(f"{lock.name}.pid").read_text(encoding="utf-8")
     except OSError:
-        return "pid unknown"
-
-
-def _own_pid() -> int:
-    import os
-
-    return os.getpid()
+        return "unknown"

@@ -284,6 +284,12 @@ def counts(connection: Connection) -> dict[str, int]:
     return {**found, "undated": connection.execute(undated).scalar_one()}
 
 
+def count_in(connection: Connection, states: Collection[ItemState], until: datetime) -> int:
+    """How many items seen by `until` are in one of `states`."""
+    query = select(func.count()).where(_ITEM.c.state.in_(states), _ITEM.c.first_seen_at <= until)
+    return int(connection.execute(query).scalar_one())
+
+
 def newest_in(connection: Connection, state: ItemState, limit: int) -> list[Any]:
     """The items in `state` that came last, newest first."""
     query = select(_ITEM).where(_ITEM.c.state == state)

@@ -152,6 +152,13 @@ def count(connection: Connection, thesis_id: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def newest(connection: Connection, thesis_id: str) -> datetime | None:
+    """When a row was last recorded."""
+    query = select(func.max(_EVIDENCE.c.recorded_at)).where(_EVIDENCE.c.thesis_id == thesis_id)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
 def keep_snapshot(connection: Connection, row: Mapping[str, Any]) -> None:
     """Store the score of an instant; a second pass over the same instant replaces it."""
     connection.execute(_KEEP_SNAPSHOT, [dict(row)])

@@ -26,6 +26,13 @@ def due(connection: Connection, now: datetime) -> list[Any]:
     return list(connection.execute(query.order_by(_MESSAGE.c.made_at, _MESSAGE.c.id)))
 
 
+def next_due(connection: Connection) -> datetime | None:
+    """When the first of the messages that wait may be tried."""
+    query = select(func.min(_MESSAGE.c.due_at)).where(_MESSAGE.c.state == WAITING)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
 def begin(connection: Connection, id_: str) -> None:
     """Note that a message is about to be handed over: from here on it may have arrived."""
     counts = {"attempts": _MESSAGE.c.attempts + 1, "unsure": _MESSAGE.c.unsure + 1}

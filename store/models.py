@@ -80,7 +80,8 @@ class Item(SQLModel, table=True):
 
     `published_at` is None for an undated item: it is kept and never scored. `dated_at` is when the
     date of one that came without it arrived. `amends` is the id of the item it corrects, or "".
-    `note` says what is missing of it, such as the full text and why.
+    `note` says what is missing of it, such as the full text and why; `text_hash` is the SHA-256 of
+    summary, a zero byte and text when they were trimmed for their age, else "".
     """
 
     __tablename__ = "item"
@@ -110,6 +111,7 @@ class Item(SQLModel, table=True):
     amends: str = Field(default="", sa_column_kwargs={"server_default": ""})
     dated_at: datetime | None = Field(default=None, sa_type=Utc)
     note: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    text_hash: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Embedding(SQLModel, table=True):
@@ -549,6 +551,25 @@ class Rejected(SQLModel, table=True):
     reason: str
     raw: str
     rejected_at: datetime = Field(sa_type=Utc)
+
+
+class Job(SQLModel, table=True):
+    """What a daemon's job did last; a failure is a value here, not a dead daemon.
+
+    `failures` are those in a row, with the last one's `error`; `said` is what the last run that
+    went well says of itself, `seconds` how long the last one took. One that was `started_at` after
+    it was `finished_at` runs now, or died.
+    """
+
+    __tablename__ = "job"
+    name: str = Field(primary_key=True)
+    started_at: datetime | None = Field(default=None, sa_type=Utc)
+    finished_at: datetime | None = Field(default=None, sa_type=Utc)
+    succeeded_at: datetime | None = Field(default=None, sa_type=Utc)
+    failures: int = 0
+    error: str = ""
+    said: str = ""
+    seconds: float = 0.0
 
 
 class Setting(SQLModel, table=True):

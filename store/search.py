@@ -68,6 +68,15 @@ def learn(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
+def forget_texts(connection: Connection, titles: Mapping[int, str]) -> None:
+    """Index no more than the titles of items whose texts are gone, by number."""
+    rows = [(number, " ".join(pairs(title))) for number, title in titles.items()]
+    connection.exec_driver_sql("DELETE FROM item_cjk WHERE rowid = ?", [row[:1] for row in rows])
+    kept = [row for row in rows if row[1]]
+    if kept:
+        connection.exec_driver_sql("INSERT INTO item_cjk(rowid, pairs) VALUES (?1, ?2)", kept)
+
+
 def lexical(
     connection: Connection, words: Sequence[str], chinese: Sequence[str], scope: Scope, limit: int
 ) -> list[int]:

@@ -9,16 +9,20 @@ and an `IndexReader` that sees another watermark opens anew.
 
 import shutil
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
-from agent.errors import IndexMismatch, StoreError
+from agent.errors import IndexBroken, IndexMismatch, StoreError
+from store.swap import swap_in
 
 FOLDER = "index"
 WATERMARK = "watermark"
+VERSION = "version"
+"""The file that names the version of Chroma that wrote the index last."""
 COLLECTION = "items"
 LARGEST_BATCH = 5000
 
@@ -66,10 +70,8 @@ class IndexWriter:
         self._client = self._collection = None
 
     def _mark(self) -> None:
-        path = self._folder / WATERMARK
-        draft = path.with_suffix(".draft")
-        draft.write_text(uuid4().hex, encoding="ascii")
-        draft.replace(path)
+        _write(self._folder / VERSION, version("chromadb"))
+        _write(self._folder / WATERMARK, uuid4().hex)
 
 
 class IndexReader:
@@ -136,6 +138,21 @@ class IndexReader:
         return True
 
 
+def is_outdated(folder: Path) -> bool:
+    """Whether another version of Chroma than the installed one wrote the index in `folder`."""
+    try:
+        return (folder / FOLDER / VERSION).read_text(encoding="ascii") != version("chromadb")
+    except (OSError, ValueError):
+        return False  # there is none, or it is of before versions were noted
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole of a file or nothing of it."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text, encoding="ascii")
+    swap_in(draft, path)
+
+
 def _open(folder: Path, embedder: str) -> tuple[Any, Any]:
     with _translated(folder):
         import chromadb
@@ -176,7 +193,7 @@ def _release(client: Any) -> None:
 
 
 class _translated:
-    """Chroma's errors, which have no common shape, as StoreError naming the folder."""
+    """Chroma's errors, which have no common shape, as IndexBroken naming the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -190,8 +207,9 @@ class _translated:
         module = type(error).__module__ or ""  # pyo3: a panic in Chroma's Rust
         ours = isinstance(error, (AttributeError, OSError, ValueError, RuntimeError))
         if ours or "chroma" in module or "pyo3" in module:
-            raise StoreError(
+            refused = isinstance(error, PermissionError)  # Windows: while others have it open, too
+            first = "close what else uses it" if refused else "free disk space if it is full"
+            raise IndexBroken(
                 f"the vector index in {self._folder} failed: {error}",
-                "Nothing is lost, SQL has every vector: free disk space if it is full, then run "
-                "`thesis index rebuild`",
+                f"Nothing is lost, SQL has every vector: {first}, then run `thesis index rebuild`",
             ) from error

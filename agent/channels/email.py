@@ -93,7 +93,7 @@ class Email:
             refused = isinstance(
                 error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
             )
-            reason = redact(_said(error), self._secret(), self._chosen.username)
+            reason = redact(_said(error), self._secret())
             way_out = next(
                 (way for kind, way in WAYS_OUT.items() if isinstance(error, kind)), DEFAULT_WAY_OUT
             )

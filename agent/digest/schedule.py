@@ -46,6 +46,24 @@ def due(local: datetime, schedule: Schedule) -> list[tuple[Kind, date]]:
     return found + [(Kind.WEEKLY, one - ONE_DAY) for one in weekly]
 
 
+def next_morning(local: datetime, schedule: Schedule) -> datetime:
+    """When the next digest of any kind goes out, where the user lives."""
+    mornings = [
+        datetime.combine(local.date() + n * ONE_DAY, schedule.at, local.tzinfo)
+        for n in range(WEEK + 1)
+    ]
+    return next(
+        one
+        for one in mornings
+        if one > local
+        and (
+            schedule.weekends
+            or one.weekday() < SATURDAY
+            or WEEKDAYS[one.weekday()] == schedule.weekly
+        )
+    )
+
+
 def covered(kind: Kind, day: date, weekends: bool) -> int:
     """Days up to `day` that a digest covers: one more for each morning without any before it."""
     days = kind.days

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from email.utils import parseaddr
 from typing import Any
 
@@ -11,7 +11,7 @@ from agent.config import ChannelSection, Config
 from agent.days import ONE_DAY, end_of
 from agent.digest import making
 from agent.digest.making import Digest
-from agent.digest.schedule import Kind, Schedule, due
+from agent.digest.schedule import Kind, Schedule, due, next_morning
 from agent.errors import ThesiswatchError
 from agent.workspace import Workspace
 from store import digests, ledger, messages, settings
@@ -31,14 +31,9 @@ def send_due(workspace: Workspace, now: datetime) -> list[Digest]:
     Raises ThesiswatchError when one cannot be made.
     """
     chosen = workspace.config.digest
-    if not chosen.channels:
-        return []
     local = now.astimezone(workspace.config.alerts.zone)
-    schedule = Schedule(time.fromisoformat(chosen.at), chosen.weekends, chosen.weekly)
     queued = []
-    for kind, day in due(local, schedule):
-        if _is_done(workspace, kind, day):
-            continue
+    for kind, day in pending(workspace, now):
         if day < local.date() - ONE_DAY and not _was_any(workspace, kind):
             _mark_done(workspace, kind, day)  # missed before anybody asked for it
             continue
@@ -48,6 +43,30 @@ def send_due(workspace: Workspace, now: datetime) -> list[Digest]:
             queued.append(made)
         _mark_done(workspace, kind, day)
     return queued
+
+
+def pending(workspace: Workspace, now: datetime) -> list[tuple[Kind, date]]:
+    """The digests that should be out by now and are not, by the last day each covers."""
+    if not workspace.config.digest.channels:
+        return []
+    local = now.astimezone(workspace.config.alerts.zone)
+    found = due(local, _schedule(workspace.config))
+    return [(kind, day) for kind, day in found if not _is_done(workspace, kind, day)]
+
+
+def next_at(workspace: Workspace, now: datetime) -> datetime | None:
+    """When a digest goes out next: `now` when one is pending, None when nobody is to get any."""
+    if not workspace.config.digest.channels:
+        return None
+    if pending(workspace, now):
+        return now
+    local = now.astimezone(workspace.config.alerts.zone)
+    return next_morning(local, _schedule(workspace.config)).astimezone(UTC)
+
+
+def _schedule(config: Config) -> Schedule:
+    chosen = config.digest
+    return Schedule(time.fromisoformat(chosen.at), chosen.weekends, chosen.weekly)
 
 
 def send(workspace: Workspace, made: Digest, now: datetime) -> None:

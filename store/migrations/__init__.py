@@ -9,7 +9,7 @@ from sqlalchemy import Engine, inspect, text
 
 from agent.errors import StoreError
 
-HEAD = "0013"
+HEAD = "0014"
 _FOLDER = Path(__file__).parent
 
 

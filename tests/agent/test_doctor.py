@@ -1,5 +1,6 @@
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from agent.doctor import Finding
 from agent.embed import StaticEmbedder
 from agent.replay import replay
 from agent.workspace import writing
+from store import private
 from store.database import FILE_NAME
 from store.vectors import FOLDER, IndexWriter
 from tests.fakes import FakeJudge, fetched
@@ -32,6 +34,7 @@ def healthy(tmp_path_factory: Any, static_embedder: StaticEmbedder) -> Path:
         opened.__dict__.update(embedder=static_embedder, judge=FakeJudge(), index=index)
         replay(opened, fetched(*STORY), "story")
         index.close()
+        private.tighten(opened.database.folder)  # the index was made in this process
     return folder
 
 
@@ -69,6 +72,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Path) -> None:
         "thesis",
         "sources",
         "data folder",
+        "modes",
         "disk",
         "key",
         "judge",
@@ -266,3 +270,24 @@ def test_channel_without_its_secret_is_found(tmp_path: Path) -> None:
     assert not found.well
     assert "CHAT_URL is not set" in found.found
     assert ".env" in found.way_out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_what_others_can_read_is_named_with_the_chmod_that_ends_it(folder: Path) -> None:
+    key, database = folder / ".env", folder / "data" / FILE_NAME
+    key.write_text("OPENAI_API_KEY=sk-test-4242\n", encoding="utf-8")
+    key.chmod(0o644)
+    database.chmod(0o640)
+    found = ill(folder)["modes"]
+    assert f"{database} (0640), {key} (0644)" in found.found
+    assert f"chmod go-rwx {database} {key}" in found.way_out
+    assert "sk-test" not in repr(found)
+    assert str(database) not in ill(folder)["modes"].found, "the first look opened the folder"
+    key.chmod(0o600)
+    assert ill(folder) == {}
+
+
+def test_more_than_a_few_loose_files_are_counted(folder: Path) -> None:
+    for path in (folder / "data" / "index").rglob("*"):
+        path.chmod(0o755)
+    assert " more" in ill(folder)["modes"].found

@@ -36,7 +36,7 @@ def test_password_is_hidden_in_every_spelling(password: str) -> None:
     said = (
         f"x {password} y {base64.b64encode(password.encode()).decode()} z {plain} {quote(password)}"
     )
-    found = redact(said, password, "me")
+    found = redact(said, password)
     assert password not in found
     assert plain not in found
 
@@ -53,7 +53,8 @@ def test_bytes_that_are_no_text_are_hidden_too() -> None:
 
 
 def test_host_stays_so_that_the_reader_knows_where() -> None:
-    found = redact("no route to hooks.example:8443", "json://user:password@hooks.example:8443/path")
+    secret = "json://user:password@hooks.example:8443/path"  # pragma: allowlist secret
+    found = redact("no route to hooks.example:8443", secret)
     assert "hooks.example" in found
 
 

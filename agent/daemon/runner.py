@@ -1,0 +1,176 @@
+"""Runs one job: whether it is due, under the writer's lock, with whatever comes of it on its row.
+
+The product's one broad `except` is here: a job that fails is tried again later, and the daemon
+lives.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from agent.daemon import jobs, logs, pulse, situation
+from agent.daemon.edits import Settings
+from agent.daemon.jobs import Job
+from agent.daemon.work import WORK, Done
+from agent.errors import StoreBusy, StoreError, ThesiswatchError
+from agent.workspace import Workspace
+from store import jobs as stored
+from store import settings as remembered
+from store.database import Database, open_database, writer_lock
+
+REFUSED_KEY = "edit refused"
+"""Why the daemon goes on with the configuration of before an edit, or ""."""
+MOST_FAILURES = 3
+"""From so many in a row on nothing is pinged: the silence is the alarm."""
+
+
+class Stopped(BaseException):
+    """The daemon is to end: raised between two transactions, so that nothing is lost."""
+
+
+class Runner:
+    """Runs jobs of one data folder, one at a time; `stop` ends the one that runs."""
+
+    def __init__(
+        self, path: Path, clock: Callable[[], datetime], redaction: logs.Redaction | None = None
+    ) -> None:
+        self.settings = Settings(path)
+        self._clock = clock
+        self._redaction = redaction or logs.Redaction()
+        self._redaction.learn(self.settings.config)
+        self._database: Database | None = None
+        self._workspace: Workspace | None = None
+        self._resting: dict[Job, datetime] = {}
+        self._failures: dict[Job, int] = {}
+        self._stopping = threading.Event()
+        self._busy = threading.Lock()
+        self.pulse = pulse.Pulse(self.folder, clock())
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self.settings.config.data_folder
+
+    def stop(self, patience: float) -> bool:
+        """End the job that runs at its next step; whether it did within `patience` seconds."""
+        self._stopping.set()
+        ended = self._busy.acquire(timeout=patience)
+        if ended:
+            self._close()
+            self._busy.release()
+        return ended
+
+    def run(self, job: Job) -> bool:
+        """Run a job if it is due; returns whether it ran. Never raises."""
+        with self._busy:
+            if self._stopping.is_set():
+                return False
+            wall = self._clock()
+            try:
+                self._take_edits()
+                workspace = self._opened()
+                now = self._instant(workspace, wall)
+                self.pulse.beat(wall)
+                if self._resting.get(job, now) > now or not self._is_due(job, workspace, now):
+                    self._tell(wall)
+                    return False
+                with writer_lock(self.folder):
+                    self._work(job, workspace, now)
+                self._tell(wall)
+                return True
+            except Stopped:
+                logs.info("job stopped", job=job.value)
+            except StoreBusy as error:
+                logs.info("job waits", job=job.value, error=error.message)
+            except Exception as error:  # noqa: BLE001  # see the module's docstring
+                self._fail(job, wall, error)
+            return False
+
+    def _is_due(self, job: Job, workspace: Workspace, now: datetime) -> bool:
+        at = situation.plan(workspace, now)[job]
+        return at is not None and at <= now
+
+    def _work(self, job: Job, workspace: Workspace, now: datetime) -> None:
+        started = time.monotonic()
+        with workspace.database.writing() as connection:
+            stored.begin(connection, job.value, now)
+        done: Done = WORK[job](workspace, now, self._progress)
+        seconds = time.monotonic() - started
+        with workspace.database.writing() as connection:
+            stored.succeed(connection, job.value, now, done.said, seconds)
+            situation.keep_instant(connection, now)
+        self._resting.pop(job, None)
+        self._failures.pop(job, None)
+        for complaint in done.complaints:
+            logs.warn(complaint, job=job.value)
+        logs.info("job done", job=job.value, said=done.said, seconds=round(seconds, 2))
+
+    def _fail(self, job: Job, now: datetime, error: Exception) -> None:
+        """Note a failure in the log and, where the database takes it, on the job's row."""
+        self._failures[job] = failures = self._failures.get(job, 0) + 1
+        self._resting[job] = now + jobs.wait_after(failures)
+        ours = isinstance(error, ThesiswatchError)
+        said = str(error) if ours else f"{type(error).__name__}: {error}"
+        clean = str(self._redaction.clean(said))
+        logs.error(
+            "job failed",
+            trace=None if ours else error,
+            job=job.value,
+            error=clean,
+            again_at=self._resting[job].isoformat(),
+        )
+        try:
+            with self._opened().database.writing() as connection:
+                stored.fail(connection, job.value, now, failures, clean, 0.0)
+        except StoreError as another:
+            logs.error("the failure could not be kept", job=job.value, error=str(another))
+            self._close()
+        self.pulse.beat(now)
+
+    def _progress(self, stage: str, count: int) -> None:
+        """Called between two steps of a job's work."""
+        if self._stopping.is_set():
+            raise Stopped
+        self.pulse.beat(self._clock())
+
+    def _instant(self, workspace: Workspace, wall: datetime) -> datetime:
+        with workspace.database.reading() as connection:
+            return jobs.steady(wall, situation.last_instant(connection))
+
+    def _tell(self, now: datetime) -> None:
+        """Ping, unless some job keeps failing."""
+        if all(count < MOST_FAILURES for count in self._failures.values()):
+            config = self.settings.config
+            self.pulse.ping(config.secrets.get(config.monitoring.ping_env), now)
+
+    def _take_edits(self) -> None:
+        before = self.settings.config.embedding
+        if not self.settings.refresh():
+            return
+        refused = self.settings.refused
+        if refused:
+            logs.error("an edit was refused, what was before holds", error=refused)
+        else:
+            self._redaction.learn(self.settings.config)
+            logs.info("an edit was taken", thesis=self.settings.thesis.version)
+        if self.settings.config.embedding != before:
+            self._workspace = None
+        with self._opened().database.writing() as connection:
+            remembered.keep(connection, REFUSED_KEY, refused)
+
+    def _opened(self) -> Workspace:
+        """A workspace of the settings as they are now; the embedder stays from job to job."""
+        if self._database is None:
+            self._database = open_database(self.folder)
+        fresh = Workspace(self.settings.config, self.settings.thesis, self._database)
+        if self._workspace is not None:
+            fresh = fresh.taking_over(self._workspace)
+        self._workspace = fresh
+        return fresh
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = self._workspace = None

@@ -1,0 +1,91 @@
+"""What decides when jobs are due, read from the database: see agent.daemon.jobs."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.config import Config
+from agent.daemon import jobs
+from agent.daemon.jobs import KINDS, Job, Situation
+from agent.digest import sending
+from agent.workspace import Workspace
+from store import items, ledger, messages, outbox, settings, sources
+from store import jobs as stored
+from store.models import ItemState
+
+CLOCK_KEY = "clock"
+"""The latest instant at which a job ran."""
+UNJUDGED = (ItemState.FETCHED, ItemState.EMBEDDED, ItemState.GROUPED)
+
+
+def read(workspace: Workspace, now: datetime) -> Situation:
+    """The situation at `now`."""
+    thesis, config = workspace.thesis.id, workspace.config
+    next_digest = sending.next_at(workspace, now)
+    with workspace.database.reading() as connection:
+        states = sources.states(connection)
+        last = ledger.snapshot_before(connection, thesis, None)
+        newest = ledger.newest(connection, thesis)
+        return Situation(
+            looks={job: _looks(config, states, job, now) for job in KINDS},
+            unjudged=items.count_in(connection, UNJUDGED, now),
+            deferred=items.count_in(connection, [ItemState.DEFERRED], now),
+            unindexed=outbox.lag(connection),
+            unscored=items.count_in(connection, [ItemState.JUDGED], now),
+            new_rows=newest is not None and (last is None or newest > last.as_of),
+            last_score=last.as_of if last else None,
+            next_message=messages.next_due(connection),
+            next_digest=next_digest,
+        )
+
+
+def plan(workspace: Workspace, now: datetime) -> dict[Job, datetime | None]:
+    """When each job runs next; None for one that waits for something to do."""
+    found = read(workspace, now)
+    with workspace.database.reading() as connection:
+        states = stored.states(connection)
+    every = timedelta(minutes=workspace.config.schedule.score)
+    return {job: jobs.due_at(job, states.get(job), found, every, now) for job in Job}
+
+
+def due_sources(workspace: Workspace, job: Job, now: datetime) -> list[str]:
+    """The names of the sources of a group that are to be looked at by now."""
+    every = _every(workspace.config, job)
+    with workspace.database.reading() as connection:
+        states = sources.states(connection)
+    return [
+        one.name
+        for one in workspace.config.sources
+        if one.kind == KINDS[job] and jobs.look_at(states.get(one.name), every, now) <= now
+    ]
+
+
+def last_instant(connection: Any) -> datetime | None:
+    """The latest instant at which a job ran."""
+    said = settings.read(connection, CLOCK_KEY)
+    return datetime.fromisoformat(said) if said else None
+
+
+def keep_instant(connection: Any, now: datetime) -> None:
+    """Remember the instant at which a job ran."""
+    settings.keep(connection, CLOCK_KEY, now.isoformat())
+
+
+def _looks(config: Config, states: dict[str, Any], job: Job, now: datetime) -> tuple[datetime, ...]:
+    every = _every(config, job)
+    return tuple(
+        jobs.look_at(states.get(one.name), every, now)
+        for one in config.sources
+        if one.kind == KINDS[job]
+    )
+
+
+def _every(config: Config, job: Job) -> timedelta:
+    """How often the sources of a group are looked at."""
+    chosen = config.schedule
+    minutes = {
+        Job.FEEDS: chosen.feeds,
+        Job.PAPERS: chosen.papers,
+        Job.FILINGS: chosen.filings,
+        Job.FILES: chosen.files,
+    }
+    return timedelta(minutes=minutes[job])

@@ -1,0 +1,1 @@
+"""What keeps a data folder fit for years: age, room, copies."""
