@@ -14,7 +14,7 @@ LONGEST_TITLE = 1_000
 LONGEST_TEXT = 200_000
 KINDS = ("news", "paper", "filing", "release")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_NEXT_LINE = "\x85"
+_LINE_END = re.compile(r"\r\n?|\x85")
 _SPACE = re.compile(r"\s+")
 _NO_DAY = re.compile(r"\d{4}(-?\d{2}|-?W\d{2})?|(?!\d{8}$)\d+")
 
@@ -117,7 +117,7 @@ def from_mapping(raw: Any, *, source: str, line: int) -> Draft:
         url=url,
         title=title,
         summary=clean(row.summary or "")[:LONGEST_TEXT],
-        text=_CONTROL.sub("", (row.text or "").replace(_NEXT_LINE, "\n"))[:LONGEST_TEXT],
+        text=_CONTROL.sub("", _LINE_END.sub("\n", row.text or ""))[:LONGEST_TEXT],
         published=read_time(row.published),
         fetched=read_time(row.fetched),
         publisher=clean(row.publisher or row.source or ""),

@@ -189,7 +189,8 @@ def test_control_characters_never_reach_an_item(lines: Lines) -> None:
 
 
 def test_line_ends_of_old_machines_end_a_line_of_the_text(lines: Lines) -> None:
-    assert one(lines({"title": "a\x85b", "text": "a\x85b"})).text == "a\nb"
+    text = "a\x85b\r\nc\rd"
+    assert one(lines({"title": "a\x85b", "text": text})).text == "a\nb\nc\nd"
 
 
 def test_bytes_that_are_not_utf_8_do_not_stop_the_import(tmp_path: Path) -> None:
