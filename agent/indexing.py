@@ -16,8 +16,9 @@ class Indexer:
     """Hands over batches in the background; a thread waits for the index process to answer.
 
     A batch leaves the outbox when it is in the index, so whatever happens in between it is
-    handed over again. An index that cannot be read, or that another version of Chroma wrote, is
-    made anew from SQL. StoreError from here means that SQL is complete and the index is behind.
+    handed over again. An index that cannot be read, that lacks a file or the end of one, or that
+    another version of Chroma wrote, is made anew from SQL. StoreError from here means that SQL is
+    complete and the index is behind.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -25,6 +26,7 @@ class Indexer:
         self._process = workspace.index
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index")
         self._sent: tuple[Future[None], list[int]] | None = None
+        self._looked_at = False
         self.made_anew = False
 
     def feed(self) -> None:
@@ -39,8 +41,7 @@ class Indexer:
 
     def finish(self) -> None:
         """Wait until everything is in."""
-        if is_outdated(self._database.folder):
-            self._empty()
+        self._look_at()
         self._receive()
         while self._send():
             self._receive()
@@ -50,7 +51,18 @@ class Indexer:
         self._thread.shutdown(wait=True)
         self._process.close()
 
+    def _look_at(self) -> None:
+        """Once, before anything is handed over: begin anew what cannot be gone on with."""
+        if self._looked_at:
+            return
+        self._looked_at = True
+        with self._database.reading() as connection:
+            handed_over = items.count_vectors(connection) > outbox.lag(connection)
+        if handed_over and (is_outdated(self._database.folder) or not self._process.is_whole()):
+            self._empty()
+
     def _send(self) -> bool:
+        self._look_at()
         with self._database.reading() as connection:
             numbers = outbox.waiting(connection, BATCH)
             vectors = items.vectors_of(connection, numbers)

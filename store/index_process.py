@@ -54,6 +54,10 @@ class IndexProcess:
         """Start over with an empty index."""
         self._ask({"clear": True}, b"")
 
+    def is_whole(self) -> bool:
+        """Whether the index is there with all its files; asks no process."""
+        return IndexWriter(self._folder, self._embedder).is_whole()
+
     def close(self) -> None:
         """Let the process finish and leave."""
         if self._process is not None:

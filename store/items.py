@@ -189,6 +189,11 @@ def vectors_of(connection: Connection, numbers: Sequence[int]) -> Vectors:
     return np.stack([np.frombuffer(found[number], dtype=np.float32) for number in numbers])
 
 
+def count_vectors(connection: Connection) -> int:
+    """How many items have a vector."""
+    return int(connection.execute(select(func.count()).select_from(_EMBEDDING)).scalar_one())
+
+
 def newest_vector(connection: Connection) -> int:
     """The highest number of an item with a vector; 0 when there is none."""
     return int(connection.execute(select(func.max(_EMBEDDING.c.item_number))).scalar_one() or 0)

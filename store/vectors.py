@@ -7,6 +7,7 @@ adds writes a watermark file that never reads the same twice, not even after the
 and an `IndexReader` that sees another watermark opens anew.
 """
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -23,9 +24,11 @@ from store.swap import swap_in
 
 FOLDER = "index"
 WATERMARK = "watermark"
-ENTRIES = "chroma.sqlite3"
 VERSION = "version"
 """The file that names the version of Chroma that wrote the index last."""
+FILES = "files"
+"""The file that names the others and their sizes, as the writer left them."""
+DATABASE = "chroma.sqlite3"
 COLLECTION = "items"
 LARGEST_BATCH = 5000
 
@@ -66,6 +69,10 @@ class IndexWriter:
             if self._folder.exists():
                 shutil.rmtree(self._folder)
 
+    def is_whole(self) -> bool:
+        """Whether the index is there, with every file as long as it was left at least."""
+        return (self._folder / WATERMARK).is_file() and not _cut_off(self._folder)
+
     def close(self) -> None:
         """Let go of the folder."""
         if self._client is not None:
@@ -73,6 +80,7 @@ class IndexWriter:
         self._client = self._collection = None
 
     def _mark(self) -> None:
+        _write(self._folder / FILES, json.dumps(_sizes(self._folder)))
         _write(self._folder / VERSION, version("chromadb"))
         _write(self._folder / WATERMARK, uuid4().hex)
 
@@ -136,6 +144,8 @@ class IndexReader:
             mark = path.read_text(encoding="ascii")
         if mark != self._seen or self._collection is None:
             self.close()
+            if lost := _cut_off(self._folder):
+                raise _broken(self._folder, f"{lost} is gone or was cut off")
             self._client, self._collection = _open(self._folder, self._embedder)
             self._seen = mark
         return True
@@ -151,7 +161,7 @@ def is_outdated(folder: Path) -> bool:
 
 def is_damaged(folder: Path) -> bool:
     """Whether the file with the index' entries in `folder` is not as it was written."""
-    path = folder / FOLDER / ENTRIES
+    path = folder / FOLDER / DATABASE
     if not path.is_file():
         return False
     try:
@@ -162,6 +172,28 @@ def is_damaged(folder: Path) -> bool:
     except sqlite3.DatabaseError:
         return True
     return bool(said != ("ok",))
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of Chroma's own files, by their place in the folder: its database and its graphs."""
+    found = [folder / DATABASE, *folder.glob("*/*")]
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+
+
+def _cut_off(folder: Path) -> str:
+    """A file of the index that is gone, or shorter than its writer left it; "" without any.
+
+    Chroma does not look: of a file that was cut off it serves what is left, or it crashes.
+    """
+    try:
+        left = json.loads((folder / FILES).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return ""  # there is none, or it is of before they were noted
+    for name, size in left.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size < size:
+            return str(name)
+    return ""
 
 
 def _write(path: Path, text: str) -> None:
@@ -226,8 +258,12 @@ class _translated:
         ours = isinstance(error, (AttributeError, OSError, ValueError, RuntimeError))
         if ours or "chroma" in module or "pyo3" in module:
             refused = isinstance(error, PermissionError)  # Windows: while others have it open, too
-            first = "close what else uses it" if refused else "free disk space if it is full"
-            raise IndexBroken(
-                f"the vector index in {self._folder} failed: {error}",
-                f"Nothing is lost, SQL has every vector: {first}, then run `thesis index rebuild`",
-            ) from error
+            raise _broken(self._folder, str(error), refused=refused) from error
+
+
+def _broken(folder: Path, reason: str, *, refused: bool = False) -> IndexBroken:
+    first = "close what else uses it" if refused else "free disk space if it is full"
+    return IndexBroken(
+        f"the vector index in {folder} failed: {reason}",
+        f"Nothing is lost, SQL has every vector: {first}, then run `thesis index rebuild`",
+    )

@@ -81,6 +81,9 @@ class FakeIndex:
     def clear(self) -> None:
         self.numbers.clear()
 
+    def is_whole(self) -> bool:
+        return True
+
     def close(self) -> None:
         pass
 

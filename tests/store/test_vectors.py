@@ -1,12 +1,13 @@
 """The index, with the real Chroma: in this process, and written by another."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agent.errors import IndexMismatch, StoreError
+from agent.errors import IndexBroken, IndexMismatch, StoreError
 from store import vectors
 from store.index_process import IndexProcess
 from store.vectors import FOLDER, WATERMARK, IndexReader, IndexWriter
@@ -239,6 +240,16 @@ def test_death_of_the_other_process_is_an_error_and_the_next_one_goes_on(
     fresh.add([2], some(1, seed=2))
     fresh.close()
     assert reader.numbers() == {1, 2}
+
+
+def test_crash_of_the_other_process_says_that_the_index_is_broken(tmp_path: Path) -> None:
+    doomed = IndexProcess(tmp_path, NAME)
+    doomed.clear()
+    assert doomed._process is not None
+    doomed._process.send_signal(signal.SIGSEGV)
+    doomed._process.wait()
+    with pytest.raises(IndexBroken, match="died"):
+        doomed.add([1], some(1))
 
 
 def test_damaged_index_is_an_error_that_says_how_to_rebuild(tmp_path: Path) -> None:
