@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format lint types imports docs coverage bench lock clean
+.PHONY: install demo test check secrets audit format lint types imports docs coverage bench fuzz lock clean
 
 install: $(STAMP)
 
@@ -20,13 +20,20 @@ demo: install            ## the whole job on the bundled archive, offline
 test: install            ## every test, with coverage
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
-check: install           ## the gate: format, lint, types, imports, docs, tests
+check: install           ## the gate: format, lint, types, imports, docs, secrets, audit, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.docs --check
+	$(MAKE) secrets audit
 	$(MAKE) test
+
+secrets: install         ## no key, token or password in what is committed
+	$(BIN)/python -m tests.secrets_scan
+
+audit: install           ## known vulnerabilities of what is pinned, where OSV can be asked
+	$(BIN)/python -m tests.audit
 
 format: install          ## write the formatting and the generated parts of the README
 	$(BIN)/ruff format .
@@ -35,6 +42,10 @@ format: install          ## write the formatting and the generated parts of the 
 
 bench: install           ## what must be fast, against what users would pick instead
 	$(BIN)/python -m benchmarks
+
+fuzz: install            ## ten minutes of hostile input for each target; another SEED, other input
+	THESISWATCH_FUZZ_SECONDS=600 THESISWATCH_FUZZ_SEED=$(or $(SEED),0) \
+	  $(BIN)/python -m pytest --no-cov -s tests/fuzz
 
 lock:                    ## pin anew: names, versions and hashes, and nothing of where they came from
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \

@@ -29,7 +29,7 @@ def in_terminal(history: Sequence[dict[str, Any]], width: int, height: int = 18)
     for name, marker in (("high", "·"), ("low", "·"), ("score", "braille")):
         plotext.plot(days, [row[name] for row in history], marker=marker, label=None)
     plotext.title("thesis strength, 0-100, with its 10-90% band")
-    return str(plotext.build())
+    return str(plotext.uncolorize(plotext.build()))
 
 
 def as_png(

@@ -48,19 +48,19 @@ def sources(answer: Answer) -> Any:
     table.add_column(style="bold cyan", no_wrap=True)
     table.add_column()
     for one in answer.citations:
-        table.add_row(f"[{one.n}]".replace("[", r"\["), Text(plain(_title(one))))
-        style = Style(dim=True, link=one.url or None)
-        table.add_row("", Text(plain(one.link), style, no_wrap=True, overflow="ellipsis"))
+        table.add_row(f"[{one.n}]".replace("[", r"\["), Text(screen.stripped(_title(one))))
+        style = Style(dim=True, link=one.page or None)
+        table.add_row("", Text(screen.stripped(one.link), style, no_wrap=True, overflow="ellipsis"))
     return Panel(table, title="sources", title_align="left", border_style="dim", padding=(0, 1))
 
 
 def plain(text: str) -> str:
     """Text without what steers a terminal; lines stay lines."""
-    return "\n".join(screen.stripped(line) for line in text.splitlines())
+    return "\n".join(screen.stripped(line) for line in text.split("\n"))
 
 
 def _lines(answer: Answer) -> list[str]:
-    return [f"[{one.n}] {plain(_title(one))} {plain(one.link)}" for one in answer.citations]
+    return [screen.stripped(f"[{one.n}] {_title(one)} {one.link}") for one in answer.citations]
 
 
 def _title(one: Citation) -> str:

@@ -18,6 +18,8 @@ from agent.chat.answer import Answer, Citation
 from agent.chat.answering import Chat, Showing
 from agent.chat.sessions import Session
 from agent.errors import ThesiswatchError
+from agent.terminal import behind
+from store import private
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -77,7 +79,13 @@ class Terminal:
         from rich.live import Live
 
         said: list[str] = []
-        with Live(console=self._out, transient=True, vertical_overflow="visible") as live:
+        with Live(
+            console=self._out,
+            transient=True,
+            vertical_overflow="visible",
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
 
             def words(text: str) -> None:
                 said.append(text)
@@ -134,10 +142,10 @@ class Terminal:
 
     def _open(self, rest: str) -> None:
         one = self._source(rest)
-        if not one.url:
+        if not one.page:
             raise ThesiswatchError(f"source {one.n} has no page", f"See `{one.command}`")
-        self._say(one.url)
-        if not webbrowser.open(one.url):
+        self._say(one.page)
+        if not webbrowser.open(one.page):
             raise ThesiswatchError("no browser could be opened", "Open the address by hand")
 
     def _source(self, rest: str) -> Citation:
@@ -197,6 +205,7 @@ def _prompt(chat: Chat) -> "PromptSession[str]":
     from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
     from prompt_toolkit.history import FileHistory
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import create_output
 
     keys = KeyBindings()
 
@@ -209,7 +218,9 @@ def _prompt(chat: Chat) -> "PromptSession[str]":
         event.current_buffer.insert_text("\n")
 
     path = chat.workspace.database.folder / HISTORY
+    private.make_file(path)
     return PromptSession(
+        output=create_output(behind(sys.stdout)),
         history=FileHistory(str(path)),
         auto_suggest=AutoSuggestFromHistory(),
         completer=_completer(chat),

@@ -3,15 +3,17 @@
 Nothing slow is imported before a command needs it.
 """
 
+import codecs
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent import alerts_cli, chat_cli
+from agent import alerts_cli, chat_cli, terminal
 from agent.options import (
     DEFAULT_CONFIG,
     MOST_ROWS,
@@ -81,15 +83,25 @@ def main() -> None:
     """Entry point: an error of ours is one line on standard error and exit code 1."""
     from agent.errors import ThesiswatchError
 
+    _speak_utf8()
+    terminal.guard()
     try:
         app(prog_name="thesis")
     except ThesiswatchError as error:
-        print(f"thesis: {error}", file=sys.stderr)
+        print(terminal.one_line(f"thesis: {error}"), file=sys.stderr)
         sys.exit(1)
     except SystemExit as left:
         if left.code == INTERRUPTED:
             print("thesis: stopped; what was done is kept, run again to finish", file=sys.stderr)
         raise
+
+
+def _speak_utf8() -> None:
+    """Pipes and files get UTF-8 on every system; a screen that lacks a character shows another."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="replace")
 
 
 @app.command()
@@ -137,6 +149,8 @@ def run(
     looked = f"looked at {total - len(report.failures)} of {total} sources"
     print(f"{_counted(report.intake)}; {looked}")
     print(_ended(report.standing))
+    if report.index_anew:
+        print("the vector index could not be used and was made anew from the database")
     if report.spent:
         print(report.spent)
     _tell(report.told, report.delivered)

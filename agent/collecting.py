@@ -82,7 +82,10 @@ def collect(
 
 
 def _is_due(state: Any, now: datetime) -> bool:
-    return state is None or state.not_before is None or state.not_before <= now
+    """Whether it may be asked; what was noted at a later hour than this is not to be relied on."""
+    if state is None or state.not_before is None or state.not_before <= now:
+        return True
+    return bool(state.last_attempt_at and state.last_attempt_at > now)
 
 
 def _looks(

@@ -8,20 +8,37 @@ import os
 import tomllib
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from agent.errors import ConfigError
 
 FILE_NAME = "config.toml"
+DOTENV = ".env"
 
 
 class Section(BaseModel):
     """A table of config.toml: frozen, and closed to keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def can_be_handed_on(cls, value: Any) -> Any:
+        """No system takes a path, and no server a name, with a NUL in it."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("holds a zero character")
+        return value
 
 
 class ThesisSection(Section):
@@ -205,9 +222,12 @@ def _is_address(text: str) -> bool:
     """Whether mail can be sent to it: `you@example.com` or `You <you@example.com>`."""
     from email.errors import HeaderParseError, MessageError
     from email.headerregistry import Address
-    from email.utils import parseaddr
+    from email.utils import getaddresses
 
-    name, address = parseaddr(text)
+    found = getaddresses([text])
+    if len(found) != 1:
+        return False  # mail would go to the first of them only
+    name, address = found[0]
     try:
         return text.isprintable() and bool(Address(name, addr_spec=address).domain)
     except (ValueError, HeaderParseError, MessageError, IndexError):
@@ -295,9 +315,6 @@ class SourceSection(Section):
         return self
 
 
-LISTED: dict[str, type[Section]] = {"sources": SourceSection, "channels": ChannelSection}
-
-
 class Config(Section):
     """The whole of config.toml; `folder` is where it was read from."""
 
@@ -349,7 +366,7 @@ def load(path: Path) -> Config:
     text = _read(path)
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOML's own, a number or a nest too big to read
         raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line") from error
     return parse(raw, path)
 
@@ -364,7 +381,7 @@ def parse(raw: dict[str, Any], path: Path) -> Config:
         )
     folder = path.resolve().parent
     known = {
-        **_dotenv(folder / ".env"),
+        **_dotenv(folder / DOTENV),
         **{name: text for name, text in os.environ.items() if text},
     }
     key = known.get("OPENAI_API_KEY")
@@ -388,7 +405,7 @@ def default_text() -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark before it
     except FileNotFoundError as error:
         raise ConfigError(
             f"there is no {path}",
@@ -405,7 +422,7 @@ def _dotenv(path: Path) -> dict[str, str | None]:
     from dotenv import dotenv_values
 
     try:
-        return dotenv_values(path)
+        return dotenv_values(path, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Check the file") from error
 
@@ -426,9 +443,9 @@ def _known(parents: list[str]) -> list[str]:
     """Names a table may hold, found by walking the models along `parents`."""
     model: type[BaseModel] = Config
     for part in parents:
-        if part.isdigit():
-            continue
-        inner = model.model_fields[part].annotation
-        model = LISTED.get(part, inner)  # type: ignore[assignment, arg-type]
+        if part in model.model_fields:  # else a place in a list, or a name of the user's own
+            inner = model.model_fields[part].annotation
+            kinds = [one for one in (inner, *get_args(inner)) if isinstance(one, type)]
+            model = next((one for one in kinds if issubclass(one, BaseModel)), model)
     hidden = {name for name, field in model.model_fields.items() if field.exclude}
     return [name for name in model.model_fields if name not in hidden]

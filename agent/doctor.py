@@ -1,30 +1,36 @@
 """`thesis doctor`: looks at everything a pass needs and says what to do about each finding."""
 
+import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from agent import channels
 from agent import workspace as workspaces
-from agent.config import Config
+from agent.config import DOTENV, Config
+from agent.daemon import checkup
 from agent.errors import ThesisFileError, ThesiswatchError
 from agent.judge import llm
+from agent.report import Answer
 from agent.thesis import Thesis
 from agent.workspace import Workspace
-from store import items, ledger, outbox
-from store.database import exists, open_to_read
-from store.vectors import IndexReader
+from store import damage, items, migrations, outbox, private
+from store.database import exists, is_full, open_to_read
+from store.vectors import IndexReader, is_damaged
 
 ROOM = 500_000_000
 """Free bytes below which the disk is called short."""
-CLOCK_SLACK = timedelta(minutes=10)
+MOST_LOOSE = 3
 PROBES = 20
 """Stored vectors that are looked up in the index."""
 MISSES = 0.2
 """Share of them that may be missed: the index is approximate and misses some when it is well."""
+MOST_NAMED = 5
+"""Quarantined items that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,21 @@ def examine(path: Path, now: datetime) -> list[Finding]:
     except ThesiswatchError as error:
         check = "thesis" if isinstance(error, ThesisFileError) else "config"
         return [Finding(check, False, error.message, error.way_out)]
-    findings = [
+    findings = list(_configured(path, config, thesis))
+    ill = {one.check for one in findings if not one.well}
+    try:
+        stored = exists(config.data_folder)
+    except ThesiswatchError as error:
+        return [*findings, Finding("database", False, error.message, error.way_out)]
+    if stored:
+        findings.extend(_stored(config, thesis, now, ill))
+    else:
+        findings.append(Finding("database", True, "none yet: the first pass makes it"))
+    return findings
+
+
+def _configured(path: Path, config: Config, thesis: Thesis) -> Iterator[Finding]:
+    yield from (
         Finding("config", True, f"{path} is valid"),
         Finding(
             "thesis",
@@ -53,20 +73,12 @@ def examine(path: Path, now: datetime) -> list[Finding]:
         ),
         _check("sources", lambda: _sources(config)),
         _check("data folder", lambda: _folder(config.data_folder)),
+        _check("modes", lambda: _modes(config)),
         _check("disk", lambda: _disk(config.data_folder)),
         _check("key", lambda: _key(config)),
         _check("judge", lambda: _judge(config)),
         _check("channels", lambda: _channels(config)),
-    ]
-    try:
-        stored = exists(config.data_folder)
-    except ThesiswatchError as error:
-        return [*findings, Finding("database", False, error.message, error.way_out)]
-    if stored:
-        findings.extend(_stored(config, thesis, now))
-    else:
-        findings.append(Finding("database", True, "none yet: the first pass makes it"))
-    return findings
+    )
 
 
 def _check(name: str, look: Callable[[], Finding]) -> Finding:
@@ -77,20 +89,55 @@ def _check(name: str, look: Callable[[], Finding]) -> Finding:
         return Finding(name, False, error.message, error.way_out)
 
 
-def _stored(config: Config, thesis: Thesis, now: datetime) -> Iterator[Finding]:
+def _stored(
+    config: Config, thesis: Thesis, now: datetime, ill: Collection[str]
+) -> Iterator[Finding]:
+    """What is stored, but for what the checks that are `ill` spoil."""
     try:
         database = open_to_read(config.data_folder)
     except ThesiswatchError as error:
-        yield Finding("database", False, error.message, error.way_out)
+        if "data folder" not in ill and not is_full(config.data_folder):
+            yield Finding("database", False, error.message, error.way_out)
         return
     workspace = Workspace(config, thesis, database)
     try:
-        yield _check("database", lambda: _database(workspace))
-        yield _check("clock", lambda: _clock(workspace, now))
-        yield _check("embedder", lambda: _embedder(workspace))
-        yield _check("index", lambda: _index(workspace))
+        found = _check("database", lambda: _database(workspace))
+        yield found
+        if not found.well:
+            return
+        yield _check("items", lambda: _items(workspace))
+        if "key" not in ill:
+            found = _check("embedder", lambda: _embedder(workspace))
+            yield found
+            if found.well:
+                yield _check("index", lambda: _index(workspace))
+        yield from _in_operation(workspace, now, ill)
     finally:
         database.close()
+
+
+def _in_operation(workspace: Workspace, now: datetime, ill: Collection[str]) -> Iterator[Finding]:
+    """What `thesis status` sees of the jobs, the sources and the messages."""
+    try:
+        seen = checkup.examine(workspace, now)
+    except ThesiswatchError as error:
+        if "disk" not in ill:
+            yield Finding("status", False, error.message, error.way_out)
+        return
+    for check, (subjects, well) in _OPERATION.items():
+        troubles = [one for one in seen["troubles"] if one["what"].split()[0] in subjects]
+        if troubles:
+            found = "; ".join(map(_told, troubles))
+            way_outs = dict.fromkeys(one["way_out"] for one in troubles)
+            yield Finding(check, False, found, "; ".join(way_outs))
+        else:
+            yield Finding(check, True, well(seen, now))
+
+
+def _told(trouble: Answer) -> str:
+    """A trouble in words; of jobs there are several."""
+    job = f"{trouble['what']} " if trouble["what"].startswith("job ") else ""
+    return f"{job}{trouble['found']}"
 
 
 def _sources(config: Config) -> Finding:
@@ -128,6 +175,22 @@ def _folder(folder: Path) -> Finding:
             "Make it writable, or set [data] folder to one that is",
         )
     return Finding("data folder", True, f"{folder} can be written")
+
+
+def _modes(config: Config) -> Finding:
+    """Whether other users of this machine can read, or write, what is stored or a key."""
+    keys = config.folder / DOTENV
+    found = [*private.loose(config.data_folder), *([keys] if private.is_loose(keys) else [])]
+    if not found:
+        return Finding("modes", True, "the data folder and .env are this user's alone")
+    more = f" and {len(found) - MOST_LOOSE} more" if len(found) > MOST_LOOSE else ""
+    return Finding(
+        "modes",
+        False,
+        f"others can use {', '.join(map(private.described, found[:MOST_LOOSE]))}{more}",
+        f"Run `chmod go-rwx {shlex.join(map(str, found))}`; opening the data folder does it for "
+        "what is in there, where it may",
+    )
 
 
 def _disk(folder: Path) -> Finding:
@@ -176,29 +239,24 @@ def _judge(config: Config) -> Finding:
 
 
 def _database(workspace: Workspace) -> Finding:
+    damage.look(workspace.database, whole=True)
+    return Finding("database", True, f"whole, {migrations.HEAD} is its schema")
+
+
+def _items(workspace: Workspace) -> Finding:
     with workspace.database.reading() as connection:
-        said = connection.exec_driver_sql("PRAGMA quick_check").scalar()
         counts = items.counts(connection)
-    if said != "ok":
-        return Finding("database", False, f"damaged: {said}", "Restore it from a backup")
-    aside = counts.get("quarantined", 0)
+        aside = items.quarantined(connection, MOST_NAMED)
     found = f"{sum(n for state, n in counts.items() if state != 'undated'):,} items"
-    if aside:
-        return Finding("database", False, f"{found}, {aside} quarantined", "See `thesis status`")
-    return Finding("database", True, found)
-
-
-def _clock(workspace: Workspace, now: datetime) -> Finding:
-    with workspace.database.reading() as connection:
-        last = ledger.snapshot_before(connection, workspace.thesis.id, None)
-    if last and last.as_of > now + CLOCK_SLACK and last.as_of.date() > now.date():
-        return Finding(
-            "clock",
-            False,
-            f"the last pass was at {last.as_of:%Y-%m-%d %H:%M}, in the future",
-            "Set the system clock; new evidence would be dated before old",
-        )
-    return Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC")
+    if not aside:
+        return Finding("items", True, found)
+    named = ", ".join(repr(one) for one in aside)
+    return Finding(
+        "items",
+        False,
+        f"{found}, {counts['quarantined']:,} quarantined and not scored: {named}",
+        "`thesis show ID` says why",
+    )
 
 
 def _embedder(workspace: Workspace) -> Finding:
@@ -210,6 +268,8 @@ def _embedder(workspace: Workspace) -> Finding:
 
 def _index(workspace: Workspace) -> Finding:
     """The index must hold exactly the vectors that SQL says it has, and find them."""
+    if is_damaged(workspace.database.folder):
+        return Finding("index", False, "its files are damaged", "Run `thesis index rebuild`")
     reader = IndexReader(workspace.database.folder, workspace.embedder.name)
     try:
         with workspace.database.reading() as connection:
@@ -235,3 +295,29 @@ def _index(workspace: Workspace) -> Finding:
         )
     behind = f", {len(waiting)} waiting" if waiting else ""
     return Finding("index", True, f"{len(indexed):,} vectors, as SQL has them{behind}")
+
+
+def _beating(seen: Answer, now: datetime) -> str:
+    pid = seen["daemon"]["pid"]
+    return "none runs" if pid is None else f"pid {pid} since {seen['daemon']['since']}"
+
+
+def _ran(seen: Answer, now: datetime) -> str:
+    ran = sum(one["finished_at"] is not None for one in seen["jobs"])
+    return f"{ran} of {len(seen['jobs'])} ran, none keeps failing" if ran else "none ran yet"
+
+
+def _seen(seen: Answer, now: datetime) -> str:
+    words = Counter(one["health"] for one in seen["sources"])
+    return ", ".join(f"{count} {word}" for word, count in sorted(words.items())) or "none"
+
+
+_OPERATION: Mapping[str, tuple[Collection[str], Callable[[Answer, datetime], str]]] = {
+    "clock": (("clock",), lambda seen, now: f"{now:%Y-%m-%d %H:%M} UTC"),
+    "daemon": (("daemon", "edit"), _beating),
+    "jobs": (("job",), _ran),
+    "sources seen": (("sources",), _seen),
+    "verdicts": (("judge",), lambda seen, now: "none waits for a language model"),
+    "messages": (("messages",), lambda seen, now: "none is held up"),
+}
+"""Checks by what `thesis status` calls attention to, and what is said where it is well."""

@@ -87,6 +87,9 @@ _DOWN = re.compile(
     re.IGNORECASE,
 )
 _PASSIVE = re.compile(r"\b(?:by|from|of|against)\b|[被由向对]")
+_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_GLUED = re.compile(rf"(?:(?<=[^\W\d_]\.)|(?<=[^\W_]-)){_NUMBER.pattern}")
+"""A number behind a hyphen or full stop: the end of a range, or of a word such as "sub-5%"."""
 _MARKUP = re.compile(r"https?:|www\.|[<>{}|`]|\]\(")
 _QUOTED = re.compile(
     r"“([^”]+)”|\"([^\"]+)\"|「([^」]+)」|『([^』]+)』|«([^»]+)»|„([^“”]+)[“”]|‘([^’]{3,})’(?!\w)"
@@ -108,6 +111,7 @@ def fault(text: str, source: str, allowed: str = "", entities: Mentions = NOBODY
         or _wrong_day(text, f"{source}\n{allowed}")
         or _wrong_figure(text, source, allowed)
         or _wrong_name(text, f"{source}\n{allowed}", entities)
+        or _wrong_number(text, f"{source}\n{allowed}")
         or _wrong_place(text, source, allowed, entities)
         or _wrong_way(text, closest_)
         or _wrong_roles(text, closest_, entities)
@@ -116,10 +120,10 @@ def fault(text: str, source: str, allowed: str = "", entities: Mentions = NOBODY
 
 
 def _is_plain(character: str) -> bool:
-    """Whether it is what it looks like: no third script, no fraction, no raised digit."""
+    """Whether it is what it looks like: no third script, no fraction, no digit but 0 to 9."""
     if character.isalpha():
         return unicodedata.name(character, "").startswith(("LATIN", "CJK", "GREEK", "MICRO"))
-    return character.isprintable() and unicodedata.category(character) not in ("No", "Nl")
+    return character.isprintable() and (character.isascii() or not character.isnumeric())
 
 
 def closest(text: str, source: str) -> str:
@@ -198,6 +202,15 @@ def _wrong_name(text: str, known: str, entities: Mentions) -> str:
         stands = low in there or all(part in there for part in parts)
         if not stands and not (of(name) and of(name) <= of(known)):
             return f"the name {name} does not stand there"
+    return ""
+
+
+def _wrong_number(text: str, known: str) -> str:
+    """A number that is no figure by itself and stands nowhere: figures begin behind no hyphen."""
+    there = {run.replace(",", "") for run in _NUMBER.findall(known)}
+    for match in _GLUED.finditer(days(text)[1]):
+        if match[0].replace(",", "") not in there:
+            return f"the figure {match[0]} does not stand there"
     return ""
 
 

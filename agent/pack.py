@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ _SEAL = "thesiswatch sha256 {digest} sum {plain:020d} weighted {weighted:030d}"
 _PATTERN = re.compile(rb"thesiswatch sha256 ([0-9a-f]{64}) sum (\d{20}) weighted (\d{30})")
 SEAL_BYTES = len(_SEAL.format(digest="0" * 64, plain=0, weighted=0))
 _DATE = (1980, 1, 1, 0, 0, 0)
+MOST_UNPACKED = 50
+"""Times its size that a pack may unpack to: text shrinks to a tenth, a bomb to a thousandth."""
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, OSError, EOFError)
 _WAY_OUT = "Ask for the pack again, or export it anew"
 
 
@@ -62,11 +66,13 @@ def damage(data: bytes) -> Damage | None:
 
 
 def read(data: bytes) -> dict[str, bytes]:
-    """The files of a pack. Raises ThesiswatchError when it is no archive."""
+    """The files of a pack, packed anew or not. Raises ThesiswatchError when it is no archive."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(one.file_size for one in archive.infolist()) > MOST_UNPACKED * len(data):
+                raise ValueError(f"it unpacks to more than {MOST_UNPACKED} times its size")
             return {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
+    except _UNREADABLE as error:
         raise ThesiswatchError(f"it is no audit pack: {error}", _WAY_OUT) from error
 
 

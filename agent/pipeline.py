@@ -64,7 +64,8 @@ class Report:
     """What a pass did: what came in, which sources failed, where the score stands.
 
     `unread` are the companies whose figures could not be had; `told` are the alerts somebody is
-    told of, `delivered` what became of the messages.
+    told of, `delivered` what became of the messages; `index_anew` when the vector index could not
+    be used as it was.
     """
 
     intake: Intake
@@ -74,6 +75,7 @@ class Report:
     spent: str
     told: list[Told]
     delivered: Delivered
+    index_anew: bool = False
 
 
 def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Report:
@@ -87,7 +89,7 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
         found = one.snapshot(now)
         forecasts.update(workspace, found, now)
         told, delivered = tell(workspace, now)
-        return Report(intake, failures, unread, found, one.spent, told, delivered)
+    return Report(intake, failures, unread, found, one.spent, told, delivered, one.made_anew)
 
 
 def judge(workspace: Workspace, now: datetime, progress: Progress = silent) -> str:
@@ -121,8 +123,8 @@ def score(
 
 def _is_called_for(workspace: Workspace, now: datetime, every: timedelta) -> bool:
     with workspace.database.reading() as connection:
-        last = ledger.snapshot_before(connection, workspace.thesis.id, None)
-        newest = ledger.newest(connection, workspace.thesis.id)
+        last = ledger.snapshot_before(connection, workspace.thesis.id, now)
+        newest = ledger.newest(connection, workspace.thesis.id, now)
     if last is None or now - last.as_of >= every:
         return True
     return newest is not None and newest > last.as_of

@@ -20,7 +20,7 @@ from agent.daemon.jobs import Job
 from agent.daemon.runner import Runner
 from agent.upkeep.disk import LOGS
 from agent.workspace import opened
-from store.database import daemon_lock
+from store.database import daemon_lock, translated
 
 TICK = 30
 """Seconds between two times that a job is asked, give or take JITTER."""
@@ -45,9 +45,10 @@ def serve(path: Path, clock: Callable[[], datetime], stream: TextIO = sys.stderr
     runner = Runner(path, clock, redaction)
     with ExitStack() as stack:
         stack.enter_context(daemon_lock(runner.folder))
-        handlers = logs.start(
-            runner.folder / LOGS, runner.settings.config.monitoring, redaction, stream
-        )
+        with translated(runner.folder):
+            handlers = logs.start(
+                runner.folder / LOGS, runner.settings.config.monitoring, redaction, stream
+            )
         stack.callback(logs.stop, handlers)
         with opened(runner.settings.config, runner.settings.thesis):
             pass  # brought to the newest schema before anything is looked at

@@ -1,16 +1,14 @@
 """How answers look in a terminal. Text from the web is shown without markup or control codes."""
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from agent import terminal
 from agent.progress import Progress, silent
 from agent.sources import Fault
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-_STEERING = re.compile(r"[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 MOST_FAULTS = 10
 MOST_EVENTS = 15
 MOST_UNWELL = 5
@@ -18,9 +16,9 @@ MOST_UNWELL = 5
 
 def console() -> Any:
     """Standard output; wide when it is not a terminal, so that pipes get whole lines."""
-    from rich.console import Console
+    from agent.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    return Console(sys.stdout, None if sys.stdout.isatty() else 160)
 
 
 @contextmanager
@@ -29,9 +27,10 @@ def progress(label: str, total: int | None, *stages: str) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
+
+    from agent.console import Console
 
     columns = (
         TextColumn("{task.description}"),
@@ -39,7 +38,13 @@ def progress(label: str, total: int | None, *stages: str) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(
+        *columns,
+        console=Console(sys.stderr),
+        transient=True,
+        redirect_stdout=False,  # or rich reads colours and links out of what others print meanwhile
+        redirect_stderr=False,
+    ) as bar:
         task = bar.add_task(label, total=total)
 
         def advance(name: str, count: int) -> None:
@@ -57,8 +62,8 @@ def safe(text: str | None) -> str:
 
 
 def stripped(text: str) -> str:
-    """Text from outside without what steers a terminal."""
-    return _CONTROL.sub("", text)
+    """Text from outside on one line, without what steers a terminal."""
+    return terminal.one_line(text)
 
 
 def as_json(answer: Any, indent: int | None = None) -> str:
@@ -66,7 +71,7 @@ def as_json(answer: Any, indent: int | None = None) -> str:
     import json
 
     text = json.dumps(answer, ensure_ascii=False, indent=indent)
-    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return terminal.STEERING.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def score(answer: dict[str, Any], names: dict[str, str]) -> None:
@@ -410,7 +415,7 @@ def _alerted(found: dict[str, Any]) -> Iterator[str]:
 
 def told(id_: str, telling: str, severity: str, headline: str) -> str:
     """An alert on one line of plain text."""
-    return f"alert {id_} {telling}, {severity}: {_CONTROL.sub('', headline)}"
+    return f"alert {id_} {telling}, {severity}: {stripped(headline)}"
 
 
 def alerts(rows: Sequence[dict[str, Any]]) -> None:
@@ -667,7 +672,8 @@ def findings(rows: Sequence[Any]) -> None:
 def faults(source: str, rows: Sequence[Fault]) -> None:
     """What could not be taken, on standard error."""
     for fault in rows[:MOST_FAULTS]:
-        print(f"{source}, line {fault.line}: {fault.reason}. {fault.way_out}", file=sys.stderr)
+        said = f"{source}, line {fault.line}: {fault.reason}. {fault.way_out}"
+        print(stripped(said), file=sys.stderr)
     if len(rows) > MOST_FAULTS:
         print(f"and {len(rows) - MOST_FAULTS:,} more like these", file=sys.stderr)
 

@@ -13,6 +13,7 @@ from agent.sources import opml
 from agent.sources.discovery import Found, discover
 from agent.sources.http import Client
 from agent.sources.worker import Worker
+from store.swap import swap_in
 
 
 def find(config: Config, url: str) -> list[Found]:
@@ -51,8 +52,9 @@ def add(path: Path, sources: Sequence[SourceSection]) -> list[SourceSection]:
             known.add(one.url)
             new.append(one.model_copy(update={"name": name}))
     if new:
-        text = path.read_text(encoding="utf-8")
-        _replace(path, text.rstrip("\n") + "\n" + "".join(map(_table, new)))
+        before = path.read_bytes()
+        end = b"" if before.endswith(b"\n") or not before else b"\n"
+        _replace(path, before + end + "".join(map(_table, new)).encode())
     return new
 
 
@@ -87,17 +89,17 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Write beside, load, and only then put in the place of the old file."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         draft = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
             configuration.load(draft)
             draft.chmod(path.stat().st_mode)
-            draft.replace(path)
+            swap_in(draft, path)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:

@@ -8,6 +8,7 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -194,12 +195,12 @@ class Thesis(Part):
 
 def find(name: str, folder: Path) -> Path:
     """The file meant by `thesis.file`: a bundled thesis' name, or a path from `folder`."""
-    bundled = BUNDLED / name / THESIS_FILE
     own = folder / name
-    if own.is_file():
-        return own
-    if re.fullmatch(r"\w+", name) and bundled.is_file():
-        return bundled
+    places = [own, BUNDLED / name / THESIS_FILE] if re.fullmatch(r"\w+", name) else [own]
+    for place in places:
+        with suppress(OSError):  # a name too long, or a folder that may not be looked into
+            if place.is_file():
+                return place
     known = ", ".join(sorted(path.parent.name for path in BUNDLED.glob(f"*/{THESIS_FILE}")))
     raise ThesisFileError(
         own, None, "there is no such thesis file", f"Bundled ones: {known}; or give a path"
@@ -210,7 +211,7 @@ def load(path: Path) -> Thesis:
     """Read and check a thesis file; raises ThesisFileError with the line at fault."""
     try:
         data = path.read_bytes()
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # editors of Windows put a mark before it
     except (OSError, UnicodeDecodeError) as error:
         raise ThesisFileError(path, None, f"cannot be read: {error}", "Check the file") from error
     version = hashlib.sha256(data).hexdigest()[:12]
@@ -221,7 +222,7 @@ def parse(text: str, *, path: Path = Path("thesis.toml"), version: str = "") -> 
     """Check the text of a thesis file; `path` is only for messages and exemplars."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOML's own, a number or a nest too big to read
         line = re.search(r"line (\d+)", str(error))
         raise ThesisFileError(
             path, int(line[1]) if line else None, f"not valid TOML: {error}", "Correct that line"
@@ -246,6 +247,7 @@ def _dangling(thesis: Thesis) -> list[tuple[Location, str]]:
     categories = [category.id for category in thesis.categories]
     entities = [entity.id for entity in thesis.entities]
     faults = [*_repeated_ids(thesis), *_repeated_aliases(thesis), *_unreadable_kpis(thesis)]
+    faults += _weightless(thesis)
     wanted: list[tuple[Location, str | None, list[str], str]] = [
         (("subject",), thesis.subject, entities, "entity"),
     ]
@@ -309,6 +311,15 @@ def _unreadable_kpis(thesis: Thesis) -> list[tuple[Location, str]]:
             wrong.append(("entity", f"{kpi.entity!r} has no cik to find its filings by"))
         faults += [(("kpis", i, key), message) for key, message in wrong]
     return faults
+
+
+def _weightless(thesis: Thesis) -> list[tuple[Location, str]]:
+    """Categories that are nothing beside the others, or with them too much to add up."""
+    return [
+        (("categories", i, "weight"), f"of all weights {category.weight:g} is a share of 0")
+        for i, category in enumerate(thesis.categories)
+        if not thesis.weights[category.id]
+    ]
 
 
 def _repeated_ids(thesis: Thesis) -> list[tuple[Location, str]]:

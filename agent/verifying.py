@@ -18,7 +18,7 @@ from agent import thesis as theses
 from agent.errors import ThesiswatchError
 from agent.events import content_hash
 from agent.intake import text_of
-from agent.judge import Judgeable
+from agent.judge import Judgeable, quotes
 from agent.score import LedgerRow, Score
 
 Row = Mapping[str, Any]
@@ -170,7 +170,8 @@ def _items(one: _Pack) -> Iterator[str]:
             yield f"verdict {said['id']}: item {item['id']!r} is not what was judged"
         for label in said["labels"]:
             quote, at = label.get("quote"), label.get("quote_at")
-            if quote and at and not label.get("fault") and text[slice(*at)] != quote:
+            is_proof = quote and at and not label.get("fault")
+            if is_proof and quotes.plain(text[slice(*at)]) != quotes.plain(quote):
                 yield f"verdict {said['id']}: its quote does not stand in item {item['id']!r}"
 
 

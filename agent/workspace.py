@@ -3,8 +3,9 @@
 Opened once, in cli. Holds no decisions and reads no clock.
 """
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from agent import config as configuration
 from agent import thesis as theses
 from agent.config import Config
 from agent.entities import Mentions
-from agent.errors import ConfigError, IndexMismatch
+from agent.errors import ConfigError, IndexMismatch, StoreBusy
 from agent.publishers import Publishers
 from agent.thesis import Thesis
 from store import settings
@@ -29,6 +30,10 @@ CACHE = "cache"
 EMBEDDER_KEY = "embedder"
 REPLAY_KEY = "replaying"
 """The day that a replay is at; a replay that died leaves it behind."""
+PATIENCE = 30.0
+"""Seconds that a command waits for the right to write: a daemon's jobs are short."""
+TOLD_AFTER = 1.0
+"""Seconds of waiting after which it says whom it waits for."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,10 @@ def reading(path: Path) -> Iterator[Workspace]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Workspace]:
-    """A workspace with the only right to write; raises StoreBusy when another process has it."""
+    """A workspace with the only right to write.
+
+    Raises StoreBusy when another process still has it after PATIENCE.
+    """
     with opened(*read_settings(path)) as workspace:
         yield workspace
 
@@ -129,9 +137,23 @@ def writing(path: Path) -> Iterator[Workspace]:
 @contextmanager
 def opened(config: Config, thesis: Thesis) -> Iterator[Workspace]:
     """See `writing`, for settings that were read already."""
-    with writer_lock(config.data_folder):
+    with _right_to_write(config.data_folder):
         database = open_database(config.data_folder)
         try:
             yield Workspace(config, thesis, database)
         finally:
             database.close()
+
+
+@contextmanager
+def _right_to_write(folder: Path) -> Iterator[None]:
+    """The writer's lock, waited for: whoever waits longer than a moment is told for whom."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(writer_lock(folder, min(PATIENCE, TOLD_AFTER)))
+        except StoreBusy as busy:
+            if PATIENCE <= TOLD_AFTER:
+                raise
+            sys.stderr.write(f"thesis: {busy.message}; waiting up to {PATIENCE:.0f} s for it\n")
+            held.enter_context(writer_lock(folder, PATIENCE - TOLD_AFTER))
+        yield

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from agent.errors import StoreBusy, StoreError
-from store import migrations
+from store import migrations, private
 
 FILE_NAME = "thesiswatch.sqlite3"
 LOCK_NAME = "writer.lock"
@@ -61,7 +61,8 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     A statement waits `busy_seconds` for another program's lock before StoreBusy.
     """
     with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_folder(folder)
+        private.tighten(folder)
         engine = _engine(folder / FILE_NAME, busy_seconds)
         try:
             migrations.upgrade(engine)
@@ -120,7 +121,7 @@ def daemon_pid(folder: Path) -> int | None:
         return None
     with translated(folder):
         try:
-            with FileLock(folder / DAEMON_LOCK_NAME, timeout=0):
+            with FileLock(folder / DAEMON_LOCK_NAME, timeout=0, mode=0o600):
                 return None
         except Timeout:
             said = _holder(folder / DAEMON_LOCK_NAME)
@@ -134,8 +135,8 @@ def _held(folder: Path, name: str, says: tuple[str, str], patience: float) -> It
 
     path = folder / name
     with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=patience)
+        private.make_folder(folder)
+        lock = FileLock(path, timeout=patience, mode=0o600)
         try:
             lock.acquire()
         except Timeout as error:
@@ -143,7 +144,9 @@ def _held(folder: Path, name: str, says: tuple[str, str], patience: float) -> It
             raise StoreBusy(
                 f"another thesis process (pid {_holder(path)}) {what}", way_out
             ) from error
-        path.with_name(f"{name}.pid").write_text(str(os.getpid()), encoding="utf-8")
+        holder = path.with_name(f"{name}.pid")
+        with open(holder, "w", opener=private.opener, encoding="utf-8") as out:
+            out.write(str(os.getpid()))
     try:
         yield
     finally:
@@ -169,6 +172,11 @@ def is_full(folder: Path) -> bool:
         return False
 
 
+def damaged(folder: Path, reason: str) -> StoreError:
+    """What is said of a database that is not as SQLite wrote it."""
+    return StoreError(f"the database in {folder} is damaged ({reason})", "Restore it from a backup")
+
+
 def _explain(reason: str, folder: Path) -> StoreError:
     low = reason.lower()
     if "locked" in low or "busy" in low:
@@ -187,13 +195,14 @@ def _explain(reason: str, folder: Path) -> StoreError:
             "Make it writable, or set [data] folder to one that is",
         )
     if "malformed" in low or "not a database" in low:
-        return StoreError(
-            f"the database in {folder} is damaged ({reason})", "Restore it from a backup"
-        )
+        return damaged(folder, reason)
+    if "could not decode" in low:  # what it goes on with is that text
+        return damaged(folder, "a text in it cannot be read")
     return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")
 
 
 def _engine(path: Path, busy_seconds: float) -> Engine:
+    private.make_file(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -14,20 +14,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from agent.errors import IndexBroken, IndexMismatch, StoreError
+from store import child
 from store.vectors import IndexWriter, Vectors
 
 LOCK_NAME = "index.lock"
 PATIENCE = 60.0
 """Seconds to wait for an orphaned writer to finish its batch."""
+OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+"""On Windows a process in a group of its own hears no Ctrl-C; elsewhere see _deaf."""
 _ERRORS = {one.__name__: one for one in (IndexBroken, IndexMismatch, StoreError)}
-_ENDED = {-signal.SIGKILL, -signal.SIGTERM}
+_ENDED = {-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM)}
 """Exit codes of a process that was made to end; any other death is a crash in Chroma."""
 
 
@@ -67,7 +71,7 @@ class IndexProcess:
             process.stdin.write(json.dumps(request).encode() + b"\n" + payload)
             process.stdin.flush()
             line = process.stdout.readline()
-        except BrokenPipeError:
+        except OSError:  # the pipe is broken; Windows calls that an invalid argument
             line = b""
         if not line:
             self._process = None
@@ -83,15 +87,28 @@ class IndexProcess:
             raise _ERRORS[answer["error"]](answer["message"], answer["way_out"])
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "store.index_process", str(self._folder), self._embedder]
-        # Ctrl-C reaches it from its first instant on: it is born deaf to that, and stays so.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        command = child.command("store.index_process", str(self._folder), self._embedder)
+        with _deaf():
+            return subprocess.Popen(  # noqa: S603  # ourselves: no shell, no word from outside
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=child.environment(),
+                creationflags=OWN_GROUP,
             )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C reaches a process from its first instant on: what starts here is born deaf to it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -99,7 +116,7 @@ def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) 
     from filelock import FileLock, Timeout
 
     writer = IndexWriter(folder, embedder)
-    lock = FileLock(folder / LOCK_NAME, timeout=PATIENCE)
+    lock = FileLock(folder / LOCK_NAME, timeout=PATIENCE, mode=0o600)
     while (request := _next(requests)) is not None:
         try:
             lock.acquire()
@@ -112,7 +129,7 @@ def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) 
         try:
             answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()
-        except BrokenPipeError:
+        except OSError:
             break  # the parent died: nobody asks, nobody listens
     writer.close()
 
@@ -142,14 +159,8 @@ def _error(kind: str, message: str, way_out: str) -> dict[str, Any]:
     return {"error": kind, "message": message, "way_out": way_out}
 
 
-def _environment() -> dict[str, str]:
-    """The parent's, without secrets: an index has no use for them."""
-    return {name: value for name, value in os.environ.items() if not name.endswith("_KEY")} | {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)
-    }
-
-
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which decides
+    os.umask(0o077)  # Chroma's files are the user's alone; nothing else is written here
     with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as answers:
         serve(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer, answers)

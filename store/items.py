@@ -147,6 +147,19 @@ def reopen(connection: Connection, start: datetime, end: datetime, judges: Seque
     return connection.execute(query.values(state=ItemState.GROUPED)).rowcount
 
 
+def published_after(connection: Connection, at: datetime, limit: int) -> int:
+    """How many items, up to `limit`, were published after an instant."""
+    query = select(_ITEM.c.number).where(_ITEM.c.published_at > at).limit(limit)
+    return len(list(connection.execute(query)))
+
+
+def quarantined(connection: Connection, limit: int) -> list[str]:
+    """Ids of the last `limit` items that were set aside."""
+    query = select(_ITEM.c.id).where(_ITEM.c.state == ItemState.QUARANTINED)
+    query = query.order_by(_ITEM.c.first_seen_at.desc(), _ITEM.c.id).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
 def quarantine(connection: Connection, number: int, reason: str) -> None:
     """Take an item out of the pass, with the reason on its row."""
     connection.execute(

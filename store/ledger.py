@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from store import bulk
@@ -152,9 +152,10 @@ def count(connection: Connection, thesis_id: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def newest(connection: Connection, thesis_id: str) -> datetime | None:
-    """When a row was last recorded."""
+def newest(connection: Connection, thesis_id: str, until: datetime) -> datetime | None:
+    """When a row was last recorded by `until`."""
     query = select(func.max(_EVIDENCE.c.recorded_at)).where(_EVIDENCE.c.thesis_id == thesis_id)
+    query = query.where(_EVIDENCE.c.recorded_at <= until)
     found: datetime | None = connection.execute(query).scalar()
     return found
 
@@ -162,6 +163,12 @@ def newest(connection: Connection, thesis_id: str) -> datetime | None:
 def keep_snapshot(connection: Connection, row: Mapping[str, Any]) -> None:
     """Store the score of an instant; a second pass over the same instant replaces it."""
     connection.execute(_KEEP_SNAPSHOT, [dict(row)])
+
+
+def drop_snapshots(connection: Connection, thesis_id: str, after: datetime) -> int:
+    """Forget the scores of instants after `after`; returns how many there were."""
+    query = delete(_SNAPSHOT).where(_SNAPSHOT.c.thesis_id == thesis_id)
+    return connection.execute(query.where(_SNAPSHOT.c.as_of > after)).rowcount
 
 
 def snapshots(

@@ -9,7 +9,9 @@ and an `IndexReader` that sees another watermark opens anew.
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from uuid import uuid4
 import numpy as np
 
 from agent.errors import IndexBroken, IndexMismatch, StoreError
+from store.swap import swap_in
 
 FOLDER = "index"
 WATERMARK = "watermark"
@@ -156,6 +159,21 @@ def is_outdated(folder: Path) -> bool:
         return False  # there is none, or it is of before versions were noted
 
 
+def is_damaged(folder: Path) -> bool:
+    """Whether the file with the index' entries in `folder` is not as it was written."""
+    path = folder / FOLDER / DATABASE
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as found:
+            said = found.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        return False  # it is being written, or may not be read: that is said elsewhere
+    except sqlite3.DatabaseError:
+        return True
+    return bool(said != ("ok",))
+
+
 def _sizes(folder: Path) -> dict[str, int]:
     """Bytes of Chroma's own files, by their place in the folder: its database and its graphs."""
     found = [folder / DATABASE, *folder.glob("*/*")]
@@ -182,7 +200,7 @@ def _write(path: Path, text: str) -> None:
     """The whole of a file or nothing of it."""
     draft = path.with_suffix(".draft")
     draft.write_text(text, encoding="ascii")
-    draft.replace(path)
+    swap_in(draft, path)
 
 
 def _open(folder: Path, embedder: str) -> tuple[Any, Any]:
@@ -239,12 +257,13 @@ class _translated:
         module = type(error).__module__ or ""  # pyo3: a panic in Chroma's Rust
         ours = isinstance(error, (AttributeError, OSError, ValueError, RuntimeError))
         if ours or "chroma" in module or "pyo3" in module:
-            raise _broken(self._folder, str(error)) from error
+            refused = isinstance(error, PermissionError)  # Windows: while others have it open, too
+            raise _broken(self._folder, str(error), refused=refused) from error
 
 
-def _broken(folder: Path, reason: str) -> IndexBroken:
+def _broken(folder: Path, reason: str, *, refused: bool = False) -> IndexBroken:
+    first = "close what else uses it" if refused else "free disk space if it is full"
     return IndexBroken(
         f"the vector index in {folder} failed: {reason}",
-        "Nothing is lost, SQL has every vector: free disk space if it is full, then run "
-        "`thesis index rebuild`",
+        f"Nothing is lost, SQL has every vector: {first}, then run `thesis index rebuild`",
     )

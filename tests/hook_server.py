@@ -46,7 +46,8 @@ class HookServer(Loopback):
     @property
     def address(self) -> str:
         """As Apprise writes it, with a token in it."""
-        return f"json://user:s3cret-t0ken@127.0.0.1:{self.port}/hooks/very-secret-path"
+        who = "user:s3cret-t0ken@127.0.0.1"
+        return f"json://{who}:{self.port}/hooks/very-secret-path"
 
     def fail(self, status: int) -> None:
         self._status = status

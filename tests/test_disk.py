@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import workspace as workspaces
 from agent.errors import StoreError
 from agent.intake import take
 from agent.judge.local import LocalJudge
@@ -127,8 +128,11 @@ def test_writing_to_a_read_only_folder_says_so(prepared: tuple[Path, Path]) -> N
     assert thesis("import", more, "--config", config).code == 0
 
 
-def test_second_writer_says_so_and_readers_go_on(prepared: tuple[Path, Path]) -> None:
+def test_second_writer_says_so_and_readers_go_on(
+    prepared: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     config, more = prepared
+    monkeypatch.setattr(workspaces, "PATIENCE", 0.0)
     with writer_lock(config.parent / "data"):
         assert refused(thesis("import", more, "--config", config), "another thesis process (pid ")
         assert thesis("score", "--json", "--config", config).code == 0

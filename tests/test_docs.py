@@ -26,3 +26,17 @@ def test_every_setting_of_config_toml_is_explained_in_the_readme() -> None:
     assert all(row.split("|")[3].strip() for row in rows)
     assert all("`" + row.split("`")[1] + "`" in docs.README.read_text("utf-8") for row in rows)
     assert "[[sources]]" in configuration.default_text()
+
+
+def test_every_file_that_the_threat_model_names_exists() -> None:
+    text = docs.README.read_text(encoding="utf-8")
+    section = text.split("## Security")[1].split("\n## ")[0]
+    named = re.findall(r"`([\w/.]+(?:\.py|\.lock|/))`", section)
+    root = docs.README.parent
+    there = {str(path.relative_to(root)) for path in root.glob("*.lock")}
+    for folder in ("agent", "store", "tests"):
+        there |= {str(path.relative_to(root)) for path in (root / folder).rglob("*")}
+    assert len(named) > 15
+    assert [
+        one for one in named if not any(f"/{it}".endswith(f"/{one.rstrip('/')}") for it in there)
+    ] == []

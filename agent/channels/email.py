@@ -22,6 +22,7 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 WAYS_OUT = {
     ssl.SSLError: "Correct its security and port, or name its certificate with ca_file",
     smtplib.SMTPAuthenticationError: "Correct its username and the password in the environment",
+    UnicodeError: "Name its host, its user and the password in ASCII",
     smtplib.SMTPNotSupportedError: "The server offers less: correct its security and port",
 }
 DEFAULT_WAY_OUT = "It is tried again; if it stays, correct its host, port and security"
@@ -88,7 +89,7 @@ class Email:
         """What the server or the network says, as an error of ours without secrets."""
         try:
             yield
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
             refused = isinstance(
                 error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused
             )
@@ -158,6 +159,8 @@ def _said(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         names = ", ".join(sorted(error.recipients))
         return f"the server takes nothing for {names}"
+    if isinstance(error, UnicodeError):
+        return "its host, its user or the password cannot be sent to any server"
     if isinstance(error, TimeoutError):
         return "the server did not answer in time"
     return str(error) or type(error).__name__

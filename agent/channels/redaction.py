@@ -55,21 +55,27 @@ def _parts(secret: str) -> set[str]:
 
 
 def _spelled(word: str) -> str:
-    """A pattern of every spelling of a word: of its characters, and of a run of backslashes."""
-    return "".join(_run(found[0]) for found in re.finditer(r"(?s)\\+|.", word))
+    """A pattern of every spelling of a word: of its characters, of runs of backslashes or space."""
+    return "".join(_run(found[0]) for found in re.finditer(r"(?s)\\+|\s+|.", word))
 
 
 def _run(same: str) -> str:
     if _PLAIN.match(same):
         return re.escape(same)
-    once, size = f"(?:{'|'.join(_spellings(same[0]))})", len(same)
+    if same.isspace():  # who repeats it may break the line there
+        return rf"(?:\s+|{''.join(map(_once, same))})"
+    once, size = _once(same[0]), len(same)
     return once if same[0] != "\\" else rf"(?:\\{{{size},{8 * size}}}|{once}{{{size}}})"
+
+
+def _once(one: str) -> str:
+    return f"(?:{'|'.join(_spellings(one))})"
 
 
 def _spellings(one: str) -> Iterator[str]:
     """How a character is written in text, addresses, JSON, Python and HTML."""
     yield f"{_ESCAPE}?{re.escape(one)}" if one in "\"'/" else re.escape(one)
-    data = one.encode(errors="surrogatepass")
+    data = _bytes(one)
     yield "(?i:" + "".join(f"{_PERCENT}{byte:02x}" for byte in data) + ")"
     yield "(?i:" + "".join(f"{_ESCAPE}x{byte:02x}" for byte in data) + ")"
     units = one.encode("utf-16-be", errors="surrogatepass").hex()
@@ -89,10 +95,18 @@ def _in_base64(word: str) -> Iterator[str]:
 
     Those depend on what stands beside it, and are taken out with it.
     """
-    data = word.encode(errors="surrogatepass")
+    data = _bytes(word)
     for before, start in ((0, 0), (1, 2), (2, 3)):
         end = 8 * (before + len(data)) // 6
         core = base64.b64encode(bytes(before) + data).decode()[start:end]
         if len(core) >= SHORTEST:
             found = "".join(_CODED.get(one, one) for one in core)
             yield rf"[\w+/-]?{found}[\w+/-]?=*"
+
+
+def _bytes(text: str) -> bytes:
+    """A text in UTF-8; an environment may hold bytes that are none, and those are its own."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")

@@ -44,6 +44,11 @@ class Citation:
         """Where to read it: the page, or the command."""
         return self.url or self.command
 
+    @property
+    def page(self) -> str:
+        """The address that a browser may be sent to, or "": no file, no other program's scheme."""
+        return self.url if self.url.lower().startswith(("http://", "https://")) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -141,7 +141,9 @@ async def _stream(
 ) -> AsyncIterator[Spoken]:
     from langchain.agents import create_agent
     from langchain_core.messages import AIMessageChunk
+    from langsmith import configure
 
+    configure(enabled=False)  # else LANGSMITH_TRACING, set for another program, sends all of it off
     given: Any = {"messages": list(messages)}
     limit: Any = {"recursion_limit": 4 * keeper.limits.steps + 4}
     async with endpoint.http_client(settings) as client:

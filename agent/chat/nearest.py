@@ -87,7 +87,7 @@ class Nearest:
         try:
             found = self._reader.search(vector, count, reopen=False)
         except StoreError as error:
-            self.trouble = error.message
+            self.trouble = str(error)
             self.close()
             return []
         if self._hidden:

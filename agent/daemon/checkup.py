@@ -15,11 +15,18 @@ from agent.upkeep import disk
 from agent.workspace import Workspace
 from store import jobs as stored
 from store import ledger, settings
-from store.database import daemon_pid
+from store.database import daemon_pid, translated
+from store.messages import WAITING
 
 OVERDUE = timedelta(hours=1)
 """A job that a living daemon is so late with does not run."""
 CLOCK_SLACK = timedelta(minutes=10)
+CLOCK_WAY_OUT = (
+    "Set the clock if it is wrong: jobs wait until it has caught up. If it was wrong before, what "
+    "came in then counts from the day it is dated on; to be rid of it restore a backup"
+)
+MOST_NAMED = 3
+"""Sources that are named."""
 ROOM = 500_000_000
 """Free bytes below which the disk is called short."""
 
@@ -60,7 +67,9 @@ def is_alive(workspace: Workspace, now: datetime) -> bool:
 
 def _jobs(workspace: Workspace, now: datetime) -> list[Answer]:
     """Each job in a row: what it did last, and when it runs next."""
-    plan = situation.plan(workspace, now)
+    with workspace.database.reading() as connection:
+        instant = situation.instant(connection, now)
+    plan = situation.plan(workspace, instant)
     with workspace.database.reading() as connection:
         states = stored.states(connection)
     return [_job(job, states.get(job), plan[job]) for job in Job]
@@ -78,7 +87,8 @@ def _job(job: Job, state: Any | None, next_at: datetime | None) -> Answer:
 
 
 def _disk(workspace: Workspace) -> Answer:
-    found = disk.measure(workspace.database.folder)
+    with translated(workspace.database.folder):
+        found = disk.measure(workspace.database.folder)
     with workspace.database.reading() as connection:
         known = disk.sizes(connection)
     return asdict(found) | {"in_a_year": disk.in_a_year(known, found.total)}
@@ -141,11 +151,15 @@ class _Look:
         with self._workspace.database.reading() as connection:
             last = situation.last_instant(connection)
             score = ledger.snapshot_before(connection, self._workspace.thesis.id, None)
-        newest = max((one for one in (last, score.as_of if score else None) if one), default=None)
-        if newest is None or newest - self._now <= CLOCK_SLACK:
+        passes = [last] if last else []
+        if score and score.as_of.date() > self._now.date():  # a replay ends its last day
+            passes.append(score.as_of)
+        if not passes or max(passes) - self._now <= CLOCK_SLACK:
             return
-        found = f"{self._now:%Y-%m-%d %H:%M} UTC is before the last pass, {newest:%Y-%m-%d %H:%M}"
-        yield Trouble("clock", found, "Set the clock; new evidence waits until it has caught up")
+        found = (
+            f"{self._now:%Y-%m-%d %H:%M} UTC is before the last pass, {max(passes):%Y-%m-%d %H:%M}"
+        )
+        yield Trouble("clock", found, CLOCK_WAY_OUT)
 
     def _of_settings(self) -> Iterator[Trouble]:
         with self._workspace.database.reading() as connection:
@@ -163,7 +177,9 @@ class _Look:
         rows = self._answer["sources"]
         unseen = [row for row in rows if row["health"] in ("failing", "silent", "only copies")]
         if rows and len(unseen) >= self._workspace.config.alerts.blind_share * len(rows):
-            found = f"{len(unseen)} of {len(rows)} cannot be seen"
+            named = ", ".join(row["name"] for row in unseen[:MOST_NAMED])
+            more = ", ..." if len(unseen) > MOST_NAMED else ""
+            found = f"{len(unseen)} of {len(rows)} cannot be seen: {named}{more}"
             yield Trouble("sources", found, "`thesis sources --check` says why")
 
     def _of_messages(self) -> Iterator[Trouble]:
@@ -171,6 +187,14 @@ class _Look:
         if dead:
             way_out = "`thesis alerts deliver --dead` tries them again"
             yield Trouble("messages", f"{dead:,} were given up", way_out)
+        stuck = [
+            one
+            for one in self._answer["alerts"]["unsent"]
+            if one["state"] == WAITING and one["attempts"] >= MOST_FAILURES
+        ]
+        if stuck:
+            found = f"{len(stuck):,} could not be sent yet: {stuck[0]['error']}"
+            yield Trouble("messages", found, "They are tried again for two days")
 
     def _of_index(self) -> Iterator[Trouble]:
         waiting = self._answer["index_waiting"]

@@ -45,7 +45,8 @@ UPKEEP_EVERY = timedelta(hours=24)
 LONGEST_REST = timedelta(hours=6)
 """A source that fails is looked at less and less often, but that often."""
 HELD = timedelta(days=1)
-"""A clock that was set back by no more than this is waited for."""
+"""A clock that was set back by no more than this is waited for; an instant that lies further ahead
+than this was noted under a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def due_at(
     wanted = _wanted_at(job, state, found, score_every, now)
     if wanted is None or state is None or not state.failures:
         return wanted
-    rested: datetime = state.finished_at + wait_after(state.failures)
-    return max(wanted, rested)
+    failed_at = _credible(state.finished_at, now)
+    return max(wanted, failed_at + wait_after(state.failures)) if failed_at else wanted
 
 
 def wait_after(failures: int) -> timedelta:
@@ -92,20 +93,22 @@ def look_at(state: Any | None, every: timedelta, now: datetime) -> datetime:
 
     One that fails rests longer each time; one that asked to be left alone is.
     """
-    if state is None or state.last_attempt_at is None:
+    last_look = _credible(state.last_attempt_at, now) if state else None
+    if state is None or last_look is None:
         return now
     rest = every * int(2 ** min(max(state.failures - 1, 0), 10))
-    later: datetime = state.last_attempt_at + max(every, min(rest, LONGEST_REST))
+    later = last_look + max(every, min(rest, LONGEST_REST))
     return max(later, state.not_before or later)
 
 
-def steady(wall: datetime, last: datetime | None) -> datetime:
+def steady(wall: datetime, last: datetime | None, is_behind: bool = False) -> datetime:
     """The instant that a job runs at: the clock's, but none before that of the `last` job.
 
     A clock that was set back stands still until it has caught up, so that no evidence is dated
-    before older evidence; one that is behind by more than HELD was wrong before and is believed.
+    before older evidence; one that is behind by more than HELD was wrong before and is believed,
+    unless what was published by then shows that it `is_behind`.
     """
-    if last is not None and timedelta(0) < last - wall <= HELD:
+    if last is not None and wall < last and (last - wall <= HELD or is_behind):
         return last
     return wall
 
@@ -153,17 +156,21 @@ def _index_at(state: Any | None, found: Situation, now: datetime) -> datetime | 
 def _alerts_at(state: Any | None, found: Situation, now: datetime) -> datetime | None:
     if found.last_score is None:
         return None
-    if state is None or state.started_at is None or found.last_score > state.started_at:
+    started_at = _credible(state.started_at, now) if state else None
+    if started_at is None or found.last_score > started_at:
         return now
     return _first([_after(state, WATCH_EVERY, now), found.next_message])
 
 
 def _after(state: Any | None, span: timedelta, now: datetime) -> datetime:
     """So long after it last went well."""
-    if state is None or state.succeeded_at is None:
-        return now
-    at: datetime = state.succeeded_at + span
-    return at
+    last = _credible(state.succeeded_at, now) if state else None
+    return now if last is None else last + span
+
+
+def _credible(at: datetime | None, now: datetime) -> datetime | None:
+    """An instant that was noted; None when the clock must have been wrong then."""
+    return None if at is None or at - now > HELD else at
 
 
 def _first(times: Iterable[datetime | None]) -> datetime:

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from agent.channels.redaction import HIDDEN, finder
 from agent.config import Config, MonitoringSection
+from store import private
 from store.database import translated
 
 FILE_NAME = "thesiswatch.jsonl"
@@ -142,11 +143,11 @@ class _Private(_Quiet, RotatingFileHandler):
     """A file that only its owner reads."""
 
     def _open(self) -> Any:
-        def opener(path: str, flags: int) -> int:
-            return os.open(path, flags, 0o600)
-
         _end_last_line(Path(self.baseFilename))
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private.opener)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk takes no line: the stream has it, and no traceback for each."""
 
 
 def _end_last_line(path: Path) -> None:
@@ -170,7 +171,7 @@ class Started:
 def start(folder: Path, chosen: MonitoringSection, redaction: Redaction, stream: TextIO) -> Started:
     """Log into `folder` and onto `stream` from here on. Raises StoreError where it cannot."""
     with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.make_folder(folder)
         file = _Private(
             folder / FILE_NAME,
             maxBytes=round(chosen.log_megabytes * 1_000_000),

@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from agent.daemon import logs
+from store import private
+from store.swap import swap_in
 
 FILE_NAME = "heartbeat"
 BEAT_EVERY = timedelta(seconds=30)
@@ -65,9 +67,9 @@ class Pulse:
         }
         draft = self._path.with_name(f"{FILE_NAME}.draft")
         try:
-            with open(draft, "w", encoding="utf-8", opener=_private) as out:
+            with open(draft, "w", encoding="utf-8", opener=private.opener) as out:
                 json.dump(said, out)
-            draft.replace(self._path)
+            swap_in(draft, self._path)
         except OSError as error:
             logs.warn("no heartbeat could be written", error=error.strerror)
         tell_systemd("WATCHDOG=1")
@@ -109,7 +111,3 @@ def tell_systemd(state: str) -> None:
             line.sendall(state.encode())
     except OSError as error:
         logs.warn("systemd could not be told", error=error.strerror)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -7,7 +7,7 @@ lives.
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent.daemon import jobs, logs, pulse, situation
@@ -22,6 +22,8 @@ from store.database import Database, open_database, writer_lock
 
 REFUSED_KEY = "edit refused"
 """Why the daemon goes on with the configuration of before an edit, or ""."""
+NOTED = timedelta(minutes=1)
+"""A clock that was set back by more than this is told of."""
 MOST_FAILURES = 3
 """From so many in a row on nothing is pinged: the silence is the alarm."""
 
@@ -44,6 +46,7 @@ class Runner:
         self._workspace: Workspace | None = None
         self._resting: dict[Job, datetime] = {}
         self._failures: dict[Job, int] = {}
+        self._held = False
         self._stopping = threading.Event()
         self._busy = threading.Lock()
         self.pulse = pulse.Pulse(self.folder, clock())
@@ -70,10 +73,13 @@ class Runner:
             wall = self._clock()
             try:
                 self._take_edits()
+                if self._rests(job, wall):
+                    self.pulse.beat(wall)
+                    return False
                 workspace = self._opened()
                 now = self._instant(workspace, wall)
                 self.pulse.beat(wall)
-                if self._resting.get(job, now) > now or not self._is_due(job, workspace, now):
+                if not self._is_due(job, workspace, now):
                     self._tell(wall)
                     return False
                 with writer_lock(self.folder):
@@ -88,6 +94,11 @@ class Runner:
                 self._fail(job, wall, error)
             return False
 
+    def _rests(self, job: Job, wall: datetime) -> bool:
+        """Whether it failed a moment ago; a clock that was set back since prolongs no rest."""
+        left = self._resting.get(job, wall) - wall
+        return timedelta(0) < left <= jobs.LONGEST_WAIT
+
     def _is_due(self, job: Job, workspace: Workspace, now: datetime) -> bool:
         at = situation.plan(workspace, now)[job]
         return at is not None and at <= now
@@ -96,6 +107,9 @@ class Runner:
         started = time.monotonic()
         with workspace.database.writing() as connection:
             stored.begin(connection, job.value, now)
+            dropped = situation.put_right(connection, workspace.thesis.id, now)
+        if dropped:
+            logs.warn("the clock was ahead before: the scores it kept then are dropped", n=dropped)
         done: Done = WORK[job](workspace, now, self._progress)
         seconds = time.monotonic() - started
         with workspace.database.writing() as connection:
@@ -125,7 +139,8 @@ class Runner:
             with self._opened().database.writing() as connection:
                 stored.fail(connection, job.value, now, failures, clean, 0.0)
         except StoreError as another:
-            logs.error("the failure could not be kept", job=job.value, error=str(another))
+            if str(another) != said:
+                logs.error("the failure could not be kept", job=job.value, error=str(another))
             self._close()
         self.pulse.beat(now)
 
@@ -136,12 +151,19 @@ class Runner:
         self.pulse.beat(self._clock())
 
     def _instant(self, workspace: Workspace, wall: datetime) -> datetime:
+        """The instant that jobs run at; a clock that was set back is waited for."""
         with workspace.database.reading() as connection:
-            return jobs.steady(wall, situation.last_instant(connection))
+            now = situation.instant(connection, wall)
+        is_held = now - wall > NOTED
+        if is_held != self._held:
+            said = "waited for: it is before the last job" if is_held else "right again"
+            logs.warn(f"the clock is {said}", clock=wall.isoformat(), last=now.isoformat())
+        self._held = is_held
+        return now
 
     def _tell(self, now: datetime) -> None:
-        """Ping, unless some job keeps failing."""
-        if all(count < MOST_FAILURES for count in self._failures.values()):
+        """Ping, unless some job keeps failing or the clock is waited for."""
+        if not self._held and all(count < MOST_FAILURES for count in self._failures.values()):
             config = self.settings.config
             self.pulse.ping(config.secrets.get(config.monitoring.ping_env), now)
 

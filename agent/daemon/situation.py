@@ -14,6 +14,8 @@ from store.models import ItemState
 
 CLOCK_KEY = "clock"
 """The latest instant at which a job ran."""
+FEWEST = 3
+"""Items published later than the clock shows by which it is called behind: one may be misdated."""
 UNJUDGED = (ItemState.FETCHED, ItemState.EMBEDDED, ItemState.GROUPED)
 
 
@@ -23,8 +25,8 @@ def read(workspace: Workspace, now: datetime) -> Situation:
     next_digest = sending.next_at(workspace, now)
     with workspace.database.reading() as connection:
         states = sources.states(connection)
-        last = ledger.snapshot_before(connection, thesis, None)
-        newest = ledger.newest(connection, thesis)
+        last = ledger.snapshot_before(connection, thesis, now)
+        newest = ledger.newest(connection, thesis, now)
         return Situation(
             looks={job: _looks(config, states, job, now) for job in KINDS},
             unjudged=items.count_in(connection, UNJUDGED, now),
@@ -63,6 +65,29 @@ def last_instant(connection: Any) -> datetime | None:
     """The latest instant at which a job ran."""
     said = settings.read(connection, CLOCK_KEY)
     return datetime.fromisoformat(said) if said else None
+
+
+def instant(connection: Any, wall: datetime) -> datetime:
+    """The instant that jobs run at while the clock shows `wall`: see agent.daemon.jobs.steady.
+
+    A clock is behind when what is stored was published after what it shows.
+    """
+    last = last_instant(connection)
+    if last is None or last - wall <= jobs.HELD:
+        return jobs.steady(wall, last)
+    later = items.published_after(connection, wall + jobs.HELD, FEWEST)
+    return jobs.steady(wall, last, is_behind=later >= FEWEST)
+
+
+def put_right(connection: Any, thesis: str, now: datetime) -> int:
+    """Drop the scores that were kept under a clock that was far ahead; returns how many.
+
+    They follow from the ledger, which stays; with them the last score would be of a day to come.
+    """
+    last = last_instant(connection)
+    if last is None or last - now <= jobs.HELD:
+        return 0
+    return ledger.drop_snapshots(connection, thesis, now + jobs.HELD)
 
 
 def keep_instant(connection: Any, now: datetime) -> None:

@@ -51,7 +51,8 @@ def pending(workspace: Workspace, now: datetime) -> list[tuple[Kind, date]]:
         return []
     local = now.astimezone(workspace.config.alerts.zone)
     found = due(local, _schedule(workspace.config))
-    return [(kind, day) for kind, day in found if not _is_done(workspace, kind, day)]
+    today = local.date()
+    return [(kind, day) for kind, day in found if not _is_done(workspace, kind, day, today)]
 
 
 def next_at(workspace: Workspace, now: datetime) -> datetime | None:
@@ -166,12 +167,14 @@ def _channels(config: Config) -> list[ChannelSection]:
     return named
 
 
-def _is_done(workspace: Workspace, kind: Kind, day: date) -> bool:
+def _is_done(workspace: Workspace, kind: Kind, day: date, today: date) -> bool:
+    """Whether it was; a digest of a day yet to come was made under a clock that was wrong."""
     end = end_of(day, workspace.config.alerts.zone)
     with workspace.database.reading() as connection:
         if ledger.snapshot_before(connection, workspace.thesis.id, end) is None:
             return True  # there was no score to tell of yet
-        return (settings.read(connection, _mark(kind)) or "") >= day.isoformat()
+        done = settings.read(connection, _mark(kind)) or ""
+        return day.isoformat() <= done <= today.isoformat()
 
 
 def _was_any(workspace: Workspace, kind: Kind) -> bool:

@@ -129,7 +129,7 @@ def _labels(said: Iterable[LabelSaid], text: str, thesis: Thesis) -> Iterable[La
             stance=one.stance,
             p=STATED,
             severity=min(max(one.severity, 1), 3),
-            quote=one.quote,
+            quote=one.quote if isinstance(found, str) else text[found.start : found.end],
             quote_at=None if isinstance(found, str) else (found.start, found.end),
             claim=one.claim or None,
             fault=fault,

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent.embed import as_text
 from agent.errors import ThesisFileError
@@ -69,16 +70,29 @@ def digest(exemplars: Iterable[Exemplar]) -> str:
 
 
 def _read(path: Path, categories: set[str]) -> Iterable[Exemplar]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")  # no other end: texts may hold those
+    except (OSError, UnicodeDecodeError) as error:
+        raise ThesisFileError(path, None, f"cannot be read: {error}", "Check the file") from error
     for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            marks = tuple(_mark(spelled, categories) for spelled in row["labels"])
-            yield Exemplar(as_text(row["title"], row.get("summary", "")), marks)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ThesisFileError(
-                path, number, f"not an exemplar: {error}", "Correct or delete that line"
-            ) from error
+        if line.strip():
+            try:
+                yield _exemplar(json.loads(line), categories)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                raise ThesisFileError(
+                    path, number, f"not an exemplar: {error}", "Correct or delete that line"
+                ) from error
+
+
+def _exemplar(row: Any, categories: set[str]) -> Exemplar:
+    title, summary = row["title"], row.get("summary") or ""
+    for text in (title, summary):
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is no text")
+        text.encode()  # half of a surrogate pair is none either
+    return Exemplar(
+        as_text(title, summary), tuple(_mark(spelled, categories) for spelled in row["labels"])
+    )
 
 
 def _mark(spelled: str, categories: set[str]) -> Mark:

@@ -22,6 +22,8 @@ from agent.judge import exemplars, features
 from agent.judge.exemplars import STANCES, Exemplar
 from agent.judge.verdict import Judgeable, Label, Vectors, Verdict
 from agent.thesis import Thesis
+from store import private
+from store.swap import swap_in
 
 METHOD = "ridge-4"
 """Changes when the code below would give other answers: part of the cache key."""
@@ -324,18 +326,19 @@ def _logistic(values: Any) -> Any:
 
 def _write(path: Path, fit: Fit, vocabulary: features.Vocabulary) -> None:
     """Keep the fit; written beside and moved into place, so that a crash leaves no half file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     draft = path.with_suffix(".draft.npz")
-    np.savez(
-        draft,
-        words=fit.words,
-        embedding=fit.embedding,
-        bias=fit.bias,
-        platt=np.array([fit.slope, fit.offset]),
-        vocabulary=np.array(vocabulary.words),
-        idf=np.array(vocabulary.idf),
-    )
-    draft.replace(path)
+    with open(draft, "wb", opener=private.opener) as out:
+        np.savez(
+            out,
+            words=fit.words,
+            embedding=fit.embedding,
+            bias=fit.bias,
+            platt=np.array([fit.slope, fit.offset]),
+            vocabulary=np.array(vocabulary.words),
+            idf=np.array(vocabulary.idf),
+        )
+    swap_in(draft, path)
 
 
 def _read(path: Path, thesis: Thesis) -> tuple[Fit, features.Vocabulary] | None:

@@ -13,7 +13,8 @@ EARLIEST, LATEST = 1900, 2200
 LONGEST_TITLE = 1_000
 LONGEST_TEXT = 200_000
 KINDS = ("news", "paper", "filing", "release")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_LINE_END = re.compile(r"\r\n?|\x85")
 _SPACE = re.compile(r"\s+")
 _NO_DAY = re.compile(r"\d{4}(-?\d{2}|-?W\d{2})?|(?!\d{8}$)\d+")
 
@@ -110,13 +111,13 @@ def from_mapping(raw: Any, *, source: str, line: int) -> Draft:
         )
     if row.kind and row.kind not in KINDS:
         raise ValueError(f"kind: {row.kind!r} is none of {', '.join(KINDS)}")
-    url = row.url.strip() if row.url else None
+    url = clean(row.url or "") or None
     return Draft(
         id=clean(row.id or "") or identify(url, title, row.source or source),
         url=url,
         title=title,
         summary=clean(row.summary or "")[:LONGEST_TEXT],
-        text=_CONTROL.sub("", row.text or "")[:LONGEST_TEXT],
+        text=_CONTROL.sub("", _LINE_END.sub("\n", row.text or ""))[:LONGEST_TEXT],
         published=read_time(row.published),
         fetched=read_time(row.fetched),
         publisher=clean(row.publisher or row.source or ""),
@@ -145,10 +146,14 @@ def read_time(text: str | None) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(str(text).strip())
-        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-        return at if EARLIEST <= at.year <= LATEST else None
+        return possible((found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC))
     except (ValueError, OverflowError):
         return None
+
+
+def possible(at: datetime) -> datetime | None:
+    """A time that a publisher can have meant, or None."""
+    return at if EARLIEST <= at.year <= LATEST else None
 
 
 def is_whole_date(text: str | None) -> bool:

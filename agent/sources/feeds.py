@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 from agent.config import SourceSection
 from agent.errors import SourceError
 from agent.sources import parsing
-from agent.sources.draft import LONGEST_TITLE, Draft, Fault, Fetched, identify
+from agent.sources.draft import LONGEST_TITLE, Draft, Fault, Fetched, identify, possible
 from agent.sources.http import Client
 from agent.sources.parsing import Entry, Feed
 
@@ -98,8 +98,8 @@ def _absolute(feed_url: str, link: str) -> str | None:
 
 
 def time_of(seconds: float | None) -> datetime | None:
-    """An entry's time as aware UTC; None for none, and for one that no calendar has."""
+    """An entry's time as aware UTC; None for none, and for one that no publisher can mean."""
     try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+        return None if seconds is None else possible(datetime.fromtimestamp(seconds, UTC))
     except (ValueError, OverflowError, OSError):
         return None

@@ -6,6 +6,7 @@ and size are capped, requests to one host are kept apart, and what may work a mo
 again. A server's answer is untrusted bytes.
 """
 
+import re
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from agent.sources.politeness import (
 )
 
 REDIRECTS = 5
+_CERTIFICATE = re.compile(r"certificate verify failed: (.+?)(?: \(_ssl|$)")
+"""How OpenSSL says it; a moment later it would say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,12 @@ def _explain(source: str, url: str, error: Exception, deadline: Deadline) -> Sou
             "It is tried again next run; raise [http] timeout if it is always slow",
         )
     reason = str(error) or type(error).__name__
+    if refused := _CERTIFICATE.search(reason):
+        return SourceError(
+            source,
+            f"the certificate of {_host(url)} does not hold: {refused[1]}",
+            "Its owner has to renew it; if all certificates are refused, set this machine's clock",
+        )
     wrong = isinstance(error, httpx.InvalidURL)
     way_out = "Check the url" if wrong else "It is tried again next run"
     lost = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)

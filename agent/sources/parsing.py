@@ -6,6 +6,7 @@ Everything here is hostile input; what comes out is short text and numbers, safe
 import calendar
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from html import unescape
 from html.parser import HTMLParser
@@ -21,7 +22,16 @@ _BLANKS = re.compile(rb"\s{100,}")
 _TAG = re.compile(r"<[^<>]*>")
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
 _JSON_FEED = "https://jsonfeed.org/version/1"
-_MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, ValueError)
+_DECLARED = re.compile(rb"<\?[^>\n]*?encoding=['\"]([^'\">\n]*)['\"]")
+_MALFORMED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +72,14 @@ def read(body: bytes) -> Feed:
     if not entries and (found.bozo or not found.get("version")):
         raise ValueError("it is not a feed that can be read")
     count = int(total) if total.isascii() and total.isdigit() else None
-    return Feed(plain(found.feed.get("title", "")), count, entries)
+    return Feed(plain(found.feed.get("title") or ""), count, entries)
 
 
 def feed_links(body: bytes) -> list[str]:
     """The addresses of feeds that a page announces, as it spells them."""
     parser = _Head()
-    parser.feed(body.decode("utf-8", "replace"))
+    with suppress(AssertionError):  # its word for markup that cannot be; what came before counts
+        parser.feed(body.decode("utf-8", "replace"))
     return parser.feeds
 
 
@@ -83,8 +94,10 @@ class _Head(HTMLParser):
         """Called by the parser for every tag."""
         given = {name: value or "" for name, value in attrs}
         kind = given.get("type", "").partition(";")[0].strip().lower()
-        if tag == "link" and "alternate" in given.get("rel", "").lower() and kind in _FEED_TYPES:
-            self.feeds.append(given.get("href", ""))
+        href = given.get("href", "")
+        is_feed = "alternate" in given.get("rel", "").lower() and kind in _FEED_TYPES
+        if tag == "link" and is_feed and href:
+            self.feeds.append(href)
 
 
 def plain(html: str) -> str:
@@ -98,10 +111,13 @@ def _parse(body: bytes) -> Any:
     It is not told the address, or it would make ids absolute: a feed that moves would bring
     everything again. Nor any header, or it would take a feed that names no encoding for Latin-1.
     """
+    import feedparser.encodings
     import feedparser.mixin
 
-    # Its pattern for authors takes quadratic time, and nobody here reads authors.
+    # Its pattern for authors takes quadratic time, and nobody here reads authors; the one for the
+    # encoding takes cubic time.
     feedparser.mixin._FeedParserMixin._sync_author_detail = lambda *_: None
+    feedparser.encodings.RE_XML_PI_ENCODING = _DECLARED
     return feedparser.parse(_BLANKS.sub(b" ", _CHARACTER.sub(_possible, body)), sanitize_html=True)
 
 
@@ -114,16 +130,16 @@ def _possible(reference: re.Match[bytes]) -> bytes:
 
 
 def _entry(raw: Any) -> Entry:
-    body = " ".join(plain(part.get("value", "")) for part in raw.get("content", ()))
+    body = " ".join(plain(part.get("value") or "") for part in raw.get("content", ()))
     return Entry(
         id=clean(raw.get("id") or ""),
         link=clean(raw.get("link") or ""),
-        title=plain(raw.get("title", "")),
-        summary=plain(raw.get("summary", "")),
+        title=plain(raw.get("title") or ""),
+        summary=plain(raw.get("summary") or ""),
         text=body[:LONGEST_TEXT],
         published=_published(raw),
-        publisher=clean(raw.get("source", {}).get("title", "")),
-        lang=raw.get("language", "") or "",
+        publisher=clean(raw.get("source", {}).get("title") or ""),
+        lang=clean(raw.get("language") or ""),
     )
 
 
@@ -146,7 +162,7 @@ def _read_json(body: bytes) -> Feed:
         known = _text(raw.get("version")).startswith(_JSON_FEED)
         lang = _text(raw.get("language"))
         entries = tuple(_json_entry(item, lang) for item in raw.get("items", ())[:MOST_ENTRIES])
-    except (AttributeError, TypeError, RecursionError, ValueError) as error:
+    except _MALFORMED as error:
         raise ValueError("it is not a feed that can be read, nor a JSON Feed") from error
     if not known:
         raise ValueError("it is JSON, not a feed that can be read")
@@ -164,7 +180,7 @@ def _json_entry(item: dict[str, Any], lang: str) -> Entry:
         text=plain(text),
         published=at.timestamp() if at else None,
         publisher="",
-        lang=_text(item.get("language")) or lang,
+        lang=clean(_text(item.get("language")) or lang),
     )
 
 

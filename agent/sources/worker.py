@@ -1,27 +1,32 @@
 """A process that reads hostile bytes for us, and may be killed over it.
 
 Parsers of feeds and pages have taken minutes over a few kilobytes, and gigabytes over a few more.
-Here each gets so much processor time and so much memory; what needs more is refused. A request is
-one JSON line, {"task", "size"}, then the bytes; an answer is one JSON line.
+Here each gets so much processor time and so much memory; what needs more is refused. Windows cannot
+bound a process' processor time: there the clock does. Windows and macOS cannot bound its memory.
+A request is one JSON line, {"task", "about", "size"}, then the bytes; an answer is one JSON line.
 """
 
 import json
-import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import IO, Any
 
 from agent.sources import article, filings, parsing
+from store import child
 
 PATIENCE = 120.0
 """Seconds by the clock after which a process that should long have ended is given up."""
+LOADING = 20.0
+"""Seconds that a process may take to load, where only the clock bounds it,"""
+SLACK = 4.0
+"""and how many times its processor time may then pass by the clock: others want to run as well."""
 
 TASKS: dict[str, Callable[[bytes, str], Any]] = {
     "feed": lambda body, _: asdict(parsing.read(body)),
@@ -38,6 +43,10 @@ class Bounds:
     seconds: float
     seconds_per_mb: float
     memory_bytes: int
+
+    def allowed(self, size: int) -> float:
+        """Seconds of processor time for a document of `size` bytes."""
+        return self.seconds + self.seconds_per_mb * size / 1_000_000
 
 
 PAGES = Bounds(1.5, 1.0, 256_000_000)
@@ -86,49 +95,60 @@ class Worker:
     def _run(self, task: str, body: bytes, about: str = "") -> Any:
         with self._lock:
             process = self._process = self._process or _start(self._bounds, self._scratch.name)
-            line = _ask(process, {"task": task, "about": about, "size": len(body)}, body)
+            request = {"task": task, "about": about, "size": len(body)}
+            patience, asked = _patience(self._bounds, len(body)), time.monotonic()
+            line = _ask(process, request, body, patience)
             if not line.endswith(b"\n"):
+                late = time.monotonic() - asked >= patience
                 process.kill()
                 process.communicate()
                 self._process = None
-                raise ValueError(_cause(process.returncode))
+                raise ValueError(_cause(process.returncode, late))
         answer = json.loads(line)
         if "error" in answer:
             raise ValueError(answer["error"])
         return answer["found"]
 
 
-def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], body: bytes) -> bytes:
-    """The answer's line; b"" when the process died over the question."""
+def _patience(bounds: Bounds, size: int) -> float:
+    """Seconds by the clock to wait for an answer about `size` bytes."""
+    if hasattr(signal, "setitimer"):
+        return PATIENCE  # the process bounds itself: see _limit_time
+    return min(PATIENCE, LOADING + SLACK * bounds.allowed(size))
+
+
+def _ask(
+    process: "subprocess.Popen[bytes]", request: dict[str, Any], body: bytes, patience: float
+) -> bytes:
+    """The answer's line; b"" when the process died over the question or is killed for its time."""
     assert process.stdin is not None and process.stdout is not None
+    killer = threading.Timer(patience, process.kill)
+    killer.start()
     try:
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.write(body)
         process.stdin.flush()
-    except BrokenPipeError:
+        return process.stdout.readline()
+    except OSError:  # the pipe is broken; Windows calls that an invalid argument
         return b""
-    ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
-    return process.stdout.readline() if ready else b""
+    finally:
+        killer.cancel()
 
 
-def _cause(code: int) -> str:
-    if code in (-signal.SIGPROF, -signal.SIGKILL):
+def _cause(code: int, late: bool) -> str:
+    if late or (hasattr(signal, "SIGPROF") and code == -signal.SIGPROF):
         return "it takes longer to read than any real one does"
     return f"the reader died over it (exit code {code})"
 
 
 def _start(bounds: Bounds, scratch: str) -> "subprocess.Popen[bytes]":
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "agent.sources.worker", json.dumps(asdict(bounds))],
+    return subprocess.Popen(  # noqa: S603  # ourselves: no shell, no word from outside
+        child.command("agent.sources.worker", json.dumps(asdict(bounds))),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # what a parser prints on the way down is not ours to show
-        env=environment
-        | {
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "EDGAR_LOCAL_DATA_DIR": scratch,  # else edgartools makes a folder in the user's home
-        },
+        # else edgartools makes a folder in the user's home
+        env=child.environment() | {"EDGAR_LOCAL_DATA_DIR": scratch},
     )
 
 
@@ -144,8 +164,7 @@ def serve(requests: IO[bytes], answers: IO[bytes], bounds: Bounds = PAGES) -> No
 
 
 def _within(bounds: Bounds, task: Callable[[], Any], size: int) -> dict[str, Any]:
-    seconds = bounds.seconds + bounds.seconds_per_mb * size / 1_000_000
-    signal.setitimer(signal.ITIMER_PROF, seconds)  # its signal ends the process
+    _limit_time(bounds.allowed(size))
     try:
         return {"found": task()}
     except ValueError as error:
@@ -153,15 +172,23 @@ def _within(bounds: Bounds, task: Callable[[], Any], size: int) -> dict[str, Any
     except MemoryError:
         return {"error": f"it takes more than {bounds.memory_bytes // 1_000_000} MB to read"}
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        _limit_time(0)
+
+
+def _limit_time(seconds: float) -> None:
+    """Past so much processor time a signal ends this process; 0 is no bound."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _limit_memory(most: int) -> None:
+    """Past so many bytes there is a MemoryError. A lower bound that is in force already stays."""
     try:
         import resource
-    except ImportError:  # not on this system
-        return
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    except (ImportError, ValueError, OSError):
+        return  # Windows has no such thing, and macOS takes no such bound
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from agent import reindex
 from agent.errors import StoreBusy
 from agent.learning import TEACHERS
 from agent.progress import Progress, silent
 from agent.upkeep import disk
 from agent.workspace import CACHE, Workspace
-from store import upkeep
+from store import damage, upkeep
+from store.vectors import is_damaged
 
 CHUNK = 500
 """Texts trimmed in a transaction."""
@@ -46,8 +48,13 @@ class Kept:
 
 
 def keep(workspace: Workspace, now: datetime, progress: Progress = silent) -> Kept:
-    """Trim what is old, give room back, and note the size of the day."""
+    """Trim what is old, give room back, and note the size of the day.
+
+    Raises StoreError when the database is damaged, before anything of it is let go. An index that
+    is damaged is made anew.
+    """
     chosen, database = workspace.config.retention, workspace.database
+    damage.look(database)
     texts = _trim(workspace, now, progress) if chosen.text_days else 0
     refused = mail = 0
     with database.writing() as connection:
@@ -57,15 +64,18 @@ def keep(workspace: Workspace, now: datetime, progress: Progress = silent) -> Ke
         if chosen.mail_days:
             mail = upkeep.empty_mail(connection, now - timedelta(days=chosen.mail_days))
     _drop_fits(database.folder / CACHE)
-    complaints: tuple[str, ...] = ()
+    complaints: list[str] = []
     given_back = 0
     try:
         given_back = upkeep.tidy(database, disk.measure(database.folder).free)
     except StoreBusy as error:
-        complaints = (str(error),)
+        complaints.append(str(error))
+    if is_damaged(database.folder):
+        reindex.rebuild(workspace, embed_again=False, progress=progress)
+        complaints.append("the vector index was damaged: it was made anew from the database")
     with database.writing() as connection:
         disk.remember(connection, now.date(), disk.measure(database.folder).total)
-    return Kept(texts, refused, mail, given_back, complaints)
+    return Kept(texts, refused, mail, given_back, tuple(complaints))
 
 
 def _trim(workspace: Workspace, now: datetime, progress: Progress) -> int:

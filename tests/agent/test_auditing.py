@@ -104,6 +104,21 @@ def test_forgery_that_was_sealed_anew_is_named(
     assert any(words in fault for fault in found.faults), found.faults
 
 
+def test_quote_that_a_model_spelled_otherwise_is_no_forgery(packed: bytes) -> None:
+    files = pack.read(packed)
+    titles = {
+        row["number"]: row["title"] for row in map(json.loads, files["items.jsonl"].splitlines())
+    }
+
+    def spelling(changed: list[dict[str, Any]]) -> None:
+        row = next(row for row in changed if row["labels"])
+        title = titles[row["item_number"]]
+        quote = f'"{title.replace(" ", "  ")}"'
+        row["labels"][0] |= {"quote": quote, "quote_at": [0, len(title)]}
+
+    assert verifying.verify(forged(packed, "verdicts.jsonl", spelling)).faults == ()
+
+
 def test_edited_thesis_is_named(packed: bytes) -> None:
     files = pack.read(packed)
     files["thesis.toml"] = files["thesis.toml"].replace(b"prior = 0.5", b"prior = 0.6")

@@ -21,6 +21,7 @@ from agent.chat.sessions import Session
 from agent.chat_page import plain, show, sources, words
 from agent.chat_terminal import Terminal
 from agent.workspace import reading
+from store import private
 from store.database import FILE_NAME
 from store.vectors import FOLDER, WATERMARK
 from tests.agent.chat.conftest import NOW, copied, demo_config  # noqa: F401  # fixtures
@@ -201,6 +202,28 @@ def test_hostile_words_steer_no_screen(capsys: pytest.CaptureFixture[str]) -> No
     assert plain("a\nb\x1bc") == "a\nbc"
 
 
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("https://v.example/a", "https://v.example/a"),
+        ("HTTP://v.example/a", "HTTP://v.example/a"),
+        ("file:///etc/passwd", ""),
+        ("javascript:alert(1)", ""),
+        ("--new-window", ""),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_sent_to_web_pages_only(url: str, page: str) -> None:
+    assert Citation(1, "i", url, "", "", "", "", "thesis show i").page == page
+
+
+def test_a_title_cannot_pass_for_a_second_source(capsys: pytest.CaptureFixture[str]) -> None:
+    title = "One\u2028[2] Two\x0b[3] Three"
+    one = Citation(1, "i", "https://v.example/a", "", title, "", "", "thesis show i")
+    show(Answer("It is so [1]", (one,), False, PLAIN))
+    assert capsys.readouterr().out.count("\n") == 2
+
+
 class Person:
     """Somebody at a terminal: types, and waits for what the screen says."""
 
@@ -289,5 +312,6 @@ def test_person_asks_completes_and_stops_an_answer(copied: Copied) -> None:  # n
             assert person.leaves() == 0
         finally:
             person.ends()
-    history = (path.parent / "data" / "chat_history").read_text(encoding="utf-8")
-    assert "Who invested in Tenstorrent?" in history
+    history = path.parent / "data" / "chat_history"
+    assert "Who invested in Tenstorrent?" in history.read_text(encoding="utf-8")
+    assert not private.is_loose(history)

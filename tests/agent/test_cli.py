@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent import config as configuration
+from agent import workspace as workspaces
 from agent.judge.local import LocalJudge
 from store.database import writer_lock
 from tests.command import Ran, thesis
@@ -325,7 +326,10 @@ def _status(path: Path) -> dict[str, object]:
     return answer
 
 
-def test_a_second_writer_is_refused_and_named(tmp_path: Path, lines: Callable[..., Path]) -> None:
+def test_a_second_writer_is_refused_and_named(
+    tmp_path: Path, lines: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspaces, "PATIENCE", 0.0)
     path = tmp_path / configuration.FILE_NAME
     path.write_text("", encoding="utf-8")
     with writer_lock(tmp_path / "data"):

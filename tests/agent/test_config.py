@@ -9,10 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from agent import config as configuration
-from agent.config import LISTED, Config, SourceSection
+from agent.config import ChannelSection, Config, SourceSection
 from agent.errors import ConfigError
 
 KEY = "sk-test-4242-secret"
+LISTED = {"sources": SourceSection, "channels": ChannelSection}
 
 
 def parsed(text: str, folder: Path) -> Config:
@@ -109,6 +110,7 @@ def test_secrets_of_channels_come_from_the_environment_or_dotenv_and_show_in_no_
         ('kind = "push"', "needs 'url_env'"),
         ('kind = "pager"', "channels.0.kind"),
         ('kind = "email"\nhost = "h"\nsender = "a@b"\nto = ["no address"]', "is no email address"),
+        ('kind = "email"\nhost = "h"\nsender = "a@b"\nto = ["a@b, c@d"]', "is no email address"),
         ('kind = "email"\nhost = "h"\nsender = "a@b\\nBcc: c@d"\nto = ["a@b"]', "no email address"),
         ('kind = "push"\nurl = "slack://a"', "unknown key 'channels.0.url'"),
     ],
@@ -145,6 +147,8 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
         ("[htp]\ntimeout = 1", "htp", "http"),
         ("[judge]\ntreshold = 0.4", "judge.treshold", "threshold"),
         ('[[sources]]\nname = "a"\nkind = "feed"\nulr = "x"', "sources.0.ulr", "url"),
+        ("[judge.prices.m]\nouput = 1", "judge.prices.m.ouput", "output"),
+        ("[judge.prices.input]\nouput = 1", "judge.prices.input.ouput", "output"),
         ('[[sources]]\nnmae = "a"\nkind = "feed"\nurl = "x"', "sources.0.nmae", "name"),
     ],
 )
@@ -170,6 +174,8 @@ def test_an_unknown_key_names_the_nearest_known_one(
         ('[embedding]\nkind = "word2vec"', "embedding.kind"),
         ('[[sources]]\nname = ""\nkind = "feed"\nurl = "x"', "sources.0.name"),
         ("http = 1", "http"),
+        ('[data]\nfolder = "a\\u0000b"', "data.folder: value error, holds a zero character"),
+        ('[[sources]]\nname = "a"\nkind = "file"\npath = "\\u0000"', "sources.0.path"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_key(text: str, key: str, tmp_path: Path) -> None:
@@ -189,6 +195,11 @@ def test_a_source_without_an_address_is_refused(kind: str, wants: str, tmp_path:
 def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     one = '[[sources]]\nname = "wire"\nkind = "feed"\nurl = "https://x.example"\n'
     assert "two sources are called 'wire'" in refused(one + one, tmp_path)
+
+
+@pytest.mark.parametrize("value", ["[" * 9_999, "{a=" * 9_999, "9" * 9_999])
+def test_toml_too_big_to_read_is_an_error_of_ours(value: str, tmp_path: Path) -> None:
+    assert "is not valid TOML" in refused(f"x = {value}", tmp_path)
 
 
 def test_bad_toml_says_which_line(tmp_path: Path) -> None:

@@ -80,3 +80,20 @@ def test_what_is_written_is_read(files: dict[str, bytes]) -> None:
 def test_what_is_no_archive_is_said_to_be_none() -> None:
     with pytest.raises(ThesiswatchError, match="no audit pack"):
         pack.read(b"something else")
+
+
+def test_an_archive_that_would_fill_the_memory_is_refused() -> None:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ledger.jsonl", b"0" * 50_000_000)
+    assert len(out.getvalue()) < 100_000
+    with pytest.raises(ThesiswatchError, match="unpacks to more than 50 times its size"):
+        pack.read(out.getvalue())
+
+
+def test_an_archive_that_is_locked_is_refused() -> None:
+    locked = bytearray(WHOLE)
+    directory = locked.index(b"PK\x01\x02")
+    locked[directory + 8] |= 1  # the flag that asks for a password
+    with pytest.raises(ThesiswatchError, match="no audit pack"):
+        pack.read(bytes(locked))

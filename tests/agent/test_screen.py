@@ -18,7 +18,10 @@ EVIL = (
     "click[/link] [/] \u202egnp.exe\u2066 \x08\x7f tail\\"
 )
 SHOWN = "[bold red]loud[/bold red] [link=https://evil.example]click[/link] [/]"
-STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+STEERING = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+    r"|[\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 STANDING = {"score": 51.0, "low": 49.0, "high": 53.0, "prior": 50.0, "as_of": "2025-01-28"}
 
 
@@ -104,13 +107,30 @@ def shown_status() -> str:
     return printed(screen.status, answer)
 
 
+def shown_simulated() -> str:
+    one = {"published": "2025-01-27", "publisher": EVIL, "title": EVIL}
+    alert = {"fired_at": "2025-01-27", "resolved_at": None, "rule": "spike", "severity": "warning"}
+    return printed(
+        screen.simulated, [alert | {"inhibited_by": "", "headline": EVIL, "events": [one]}]
+    )
+
+
 def shown_findings() -> str:
     finding = SimpleNamespace(check="index", well=False, found=EVIL, way_out=EVIL)
     return printed(screen.findings, [finding])
 
 
 @pytest.mark.parametrize(
-    "show", [shown_evidence, shown_items, shown_item, shown_status, shown_findings, shown_kpis]
+    "show",
+    [
+        shown_evidence,
+        shown_items,
+        shown_item,
+        shown_status,
+        shown_findings,
+        shown_kpis,
+        shown_simulated,
+    ],
 )
 def test_text_from_the_web_cannot_steer_the_terminal_or_be_markup(show: Callable[[], str]) -> None:
     text = show()
@@ -138,7 +158,8 @@ def test_safe_text_renders_as_itself_without_what_steers(text: str) -> None:
     from rich.text import Text
 
     plain = Text.from_markup(screen.safe(text) + "[dim]end[/dim]").plain
-    assert plain == re.sub(STEERING.pattern + "|\n", "", text) + "end"
+    on_one_line = re.sub(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+", " ", text)
+    assert plain == STEERING.sub("", on_one_line) + "end"
 
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))

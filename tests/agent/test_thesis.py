@@ -253,6 +253,17 @@ def test_only_what_decides_the_figures_is_in_their_definition() -> None:
     assert theses.parse(other).kpis[0].definition != definition
 
 
+@pytest.mark.parametrize(("one", "other"), [("1e308", "1e308"), ("1e-300", "1e300")])
+def test_weight_that_is_no_share_of_all_is_refused(one: str, other: str) -> None:
+    text = SMALL.replace("weight = 1.0", f"weight = {one}").replace("3.0", other)
+    assert f"of all weights {float(one):g} is a share of 0" in str(refused(text))
+
+
+@pytest.mark.parametrize("value", ["[" * 9_999, "{a=" * 9_999, "9" * 9_999])
+def test_toml_too_big_to_read_is_an_error_of_ours(value: str) -> None:
+    assert "not valid TOML" in str(refused(f"x = {value}"))
+
+
 @pytest.mark.parametrize("after", ["2027-12-31", "2028-01-01"])
 def test_a_falsifier_must_leave_time_to_come_true(after: str) -> None:
     text, at = changed("by = 2027-12-31", f"by = 2027-12-31\nafter = {after}")
@@ -291,7 +302,7 @@ def test_a_bundled_thesis_is_found_by_name_and_ones_own_by_path(tmp_path: Path) 
     assert theses.find("nvda_short_case", tmp_path) == own
 
 
-@pytest.mark.parametrize("name", ["gold", "../nvda_short_case", "", "no/such.toml"])
+@pytest.mark.parametrize("name", ["gold", "../nvda_short_case", "", "no/such.toml", "x" * 9_999])
 def test_a_thesis_that_is_not_there_names_those_that_are(name: str, tmp_path: Path) -> None:
     with pytest.raises(ThesisFileError, match="Bundled ones: nvda_short_case"):
         theses.find(name, tmp_path)

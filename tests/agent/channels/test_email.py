@@ -94,6 +94,7 @@ def test_pictures_are_beside_the_page_that_shows_them() -> None:
         ({"security": '"tls"'}, "ssl|wrong version|record layer"),
         ({"ca_file": '"nowhere.pem"'}, "No such file"),
         ({"host": '"nowhere.invalid"'}, "name|address"),
+        ({"host": f'"{"x" * 80}.invalid"'}, "cannot be sent to any server"),
     ],
 )
 def test_wrong_settings_are_named_with_a_way_out(
@@ -134,6 +135,21 @@ def test_wrong_password_is_told_without_the_password(
     assert caught.value.__cause__ is None
     seen = f"{caught.value} {caplog.text} {capsys.readouterr()}"
     assert "staple" not in seen
+
+
+@pytest.mark.parametrize("password", ["ein-schlüssel", "half-\udcff"])
+def test_password_that_smtplib_cannot_send_is_an_error_of_ours(
+    server: MailServer,
+    tmp_path: Path,
+    parcel: Parcel,
+    monkeypatch: pytest.MonkeyPatch,
+    password: str,
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", password)
+    with pytest.raises(ChannelError, match="the password in ASCII") as caught:
+        channel(server, tmp_path).send(parcel, "x")
+    assert caught.value.sure
+    assert password not in str(caught.value)
 
 
 def test_server_that_is_away_did_not_get_it(

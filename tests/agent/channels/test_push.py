@@ -100,7 +100,7 @@ def test_address_nobody_knows_is_named_by_its_variable(
         "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alerts",
         "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
         "tgram://123456789:abcdefg_hijklmnop/12315544",
-        "ntfy://user:pass@ntfy.example/topic",
+        "ntfy://user:pass@ntfy.example/topic",  # pragma: allowlist secret
         "workflows://host/workflow/signature",
         "feishu://abcdefgh12345",
         "dingtalk://abcdefghijklmnopqrst",

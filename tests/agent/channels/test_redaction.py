@@ -41,8 +41,20 @@ def test_password_is_hidden_in_every_spelling(password: str) -> None:
     assert plain not in found
 
 
+def test_password_of_words_is_hidden_where_a_line_breaks_in_it() -> None:
+    found = redact("bad login: correct\n  horse\tbattery staple", "correct horse  battery staple")
+    assert found == "bad login: ***"
+
+
+def test_bytes_that_are_no_text_are_hidden_too() -> None:
+    secret = b"p\xffss/word".decode(errors="surrogateescape")
+    coded = base64.b64encode(b"p\xffss/word").decode()
+    assert redact(f"{secret} {coded} p%FFss%2Fword", secret) == "*** *** ***"
+
+
 def test_host_stays_so_that_the_reader_knows_where() -> None:
-    found = redact("no route to hooks.example:8443", "json://user:password@hooks.example:8443/path")
+    secret = "json://user:password@hooks.example:8443/path"  # pragma: allowlist secret
+    found = redact("no route to hooks.example:8443", secret)
     assert "hooks.example" in found
 
 

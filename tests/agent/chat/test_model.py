@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,19 @@ from agent.chat.model import Turn
 from agent.workspace import Workspace, reading
 from tests.agent.chat.conftest import AS_OF, NOW, questions
 from tests.chat_server import ChatServer, fails
+from tests.feed_server import FeedServer
 from tests.stored import select
 from tests.talk_server import answers, breaks, calls, ends, stalls, streams
 
 Opened = Callable[..., Chat]
 SEARCH = calls("search_evidence", query="Bezos invests in Tenstorrent, valuation")
 GOOD = "Bezos invests in Tenstorrent at a $2.6 billion valuation [1]."
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[FeedServer]:
+    with FeedServer() as running:
+        yield running
 
 
 def ask(chat: Chat, question: str = "Who invested in Tenstorrent?", **more: Any) -> Answer:
@@ -319,6 +326,25 @@ def test_every_call_is_a_row_and_nothing_of_the_key_is_kept(
     assert rows == [("chat", "answered", 2000, 1536, 90)] * 2
     assert server.keys == ["Bearer sk-very-secret"] * 2
     assert b"sk-very-secret" not in (folder / "thesiswatch.sqlite3").read_bytes()
+
+
+def test_nothing_is_traced_for_another_program(
+    talking: Opened, server: ChatServer, elsewhere: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LangChain sends every word to LangSmith where the environment says so."""
+    from langchain_core.tracers.langchain import wait_for_all_tracers
+    from langsmith.utils import get_env_var
+
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    monkeypatch.setenv("LANGSMITH_API_KEY", "ls-test-4242")
+    monkeypatch.setenv("LANGSMITH_ENDPOINT", elsewhere.url(""))
+    get_env_var.cache_clear()
+    server.script(SEARCH, streams(GOOD))
+    answer = ask(talking())
+    wait_for_all_tracers()
+    get_env_var.cache_clear()
+    assert not answer.refused
+    assert elsewhere.seen == []
 
 
 def test_spent_budget_asks_nobody(talking: Opened, server: ChatServer) -> None:

@@ -26,7 +26,7 @@ from agent.errors import StoreError
 from tests.disks import small_disk
 from tests.feed_server import FeedServer
 
-SECRET = "p@ss/wörd+\"quo'ted\\ & 100%~"
+SECRET = "p@ss/wörd+\"quo'ted\\ & 100%~"  # pragma: allowlist secret
 ADDRESS = "slack://TokenAAAA/TokenBBBB/Tok%2FenC+C/#channel"
 
 
@@ -108,7 +108,7 @@ def raising_source(secret: str, folder: Path) -> Exception:
     path = folder / "written.py"
     path.write_text(f"login = {secret!r} and 1 / 0\n", encoding="utf-8")
     try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {})
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {})  # noqa: S102
     except ZeroDivisionError as error:
         return error
     raise AssertionError("it divides by nothing")
@@ -132,7 +132,13 @@ PLACES: dict[str, Callable[[str], None]] = {
 
 
 @pytest.mark.parametrize(
-    "secret", [SECRET, "sk-proj-0123456789abcdef", "密钥密钥密钥密钥", "a\nb\tc\rd"]
+    "secret",
+    [
+        SECRET,
+        "sk-proj-0123456789abcdef",  # pragma: allowlist secret
+        "密钥密钥密钥密钥",
+        "a\nb\tc\rd",
+    ],
 )
 @pytest.mark.parametrize("place", PLACES)
 def test_secret_is_hidden_wherever_it_comes_in(
@@ -259,15 +265,16 @@ def test_no_part_of_a_secret_address_is_shown(piece: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "key sk-svcacct-AbCdEf012345 was refused",
-        "AKIAIOSFODNN7EXAMPLE",
-        "xoxb-2345678901-abcdefgh",
-        "ghp_0123456789abcdefghij0123456789abcdef",
+        "key sk-svcacct-AbCdEf012345 was refused",  # pragma: allowlist secret
+        "AKIAIOSFODNN7EXAMPLE",  # pragma: allowlist secret
+        "xoxb-2345678901-abcdefgh",  # pragma: allowlist secret
+        "ghp_0123456789abcdefghij0123456789abcdef",  # pragma: allowlist secret
         "{'authorization': 'Bearer eyJhbGciOi.J9', 'accept': '*/*'}",
         "Authorization: Basic bWU6c2VjcmV0",
         "authorization: bearer abcdef0123",
-        "could not open https://me:hunter2hunter2@feeds.example/rss",
-        "http://10.0.0.1:3128 behind http://me:hunter2hunter2@proxy:3128/",
+        "could not open https://me:hunter2hunter2@feeds.example/rss",  # pragma: allowlist secret
+        "http://10.0.0.1:3128 behind "
+        "http://me:hunter2hunter2@proxy:3128/",  # pragma: allowlist secret
     ],
 )
 def test_what_is_shaped_like_a_secret_is_hidden_though_nobody_told_of_it(said: str) -> None:
@@ -360,7 +367,8 @@ def test_address_that_a_library_logs_is_hidden(
     monkeypatch.setattr(logging.getLogger("httpx"), "level", logging.INFO)
     logging.getLogger("httpx").manager._clear_cache()  # type: ignore[attr-defined]
     with FeedServer() as server:
-        httpx.get(server.url("/very%20secret%2Fpath?token=s3cret-t0ken"))
+        place = "/very%20secret%2Fpath?token=s3cret-t0ken"  # pragma: allowlist secret
+        httpx.get(server.url(place))
     (line,) = kept.lines
     assert (line["by"], line["event"].count("***")) == ("httpx", 2)
     assert "127.0.0.1" in line["event"]
@@ -372,7 +380,8 @@ def test_nothing_that_apprise_ever_says_tells_an_address(
 ) -> None:
     from apprise import Apprise
 
-    address = "json://me:s3cret-t0ken@127.0.0.1:9/hooks/very-secret-path?rto=1&cto=1"
+    host = "json://me:s3cret-t0ken@127.0.0.1:9"  # pragma: allowlist secret
+    address = f"{host}/hooks/very-secret-path?rto=1&cto=1"
     kept = log(address)
     for name in ("apprise", "urllib3"):
         monkeypatch.setattr(logging.getLogger(name), "level", 1)

@@ -40,6 +40,15 @@ def test_good_answer_becomes_a_verdict(thesis: Thesis) -> None:
     assert one.fault == ""
 
 
+def test_quote_is_kept_as_the_text_spells_it(thesis: Thesis) -> None:
+    item = Judgeable("a", "The “sea change” – as they call it – is here.")
+    said = answer.read(json.dumps(judgement(label('"sea change" - as they call'))))
+    (one,) = answer.verdict(said, item, thesis).labels
+    assert one.quote == "sea change” – as they call"
+    assert one.quote_at is not None
+    assert item.text[slice(*one.quote_at)] == one.quote
+
+
 @pytest.mark.parametrize(
     ("changed", "fault"),
     [

@@ -76,6 +76,10 @@ def test_example_lines_of_the_thesis_are_exemplars_too(thesis: Thesis) -> None:
         ('{"title": "T", "labels": ["custom_silicon supports"]}', "not an exemplar"),
         ('{"title": "T", "labels": [7]}', "not an exemplar"),
         ("[]", "not an exemplar"),
+        ("[" * 9_999, "not an exemplar"),
+        ('{"title": null, "labels": []}', "None is no text"),
+        ('{"title": "T", "summary": 5, "labels": []}', "5 is no text"),
+        ('{"title": "cut \\ud83d", "labels": []}', "not an exemplar"),
     ],
 )
 def test_bad_line_is_named_with_its_file_and_number(copy: Thesis, line: str, reason: str) -> None:
@@ -85,6 +89,25 @@ def test_bad_line_is_named_with_its_file_and_number(copy: Thesis, line: str, rea
     with pytest.raises(ThesisFileError, match=re.escape(reason)) as caught:
         exemplars.load(copy)
     assert (caught.value.path, caught.value.line) == (path, 5)
+
+
+def test_file_that_cannot_be_read_is_named(copy: Thesis) -> None:
+    path = copy.exemplars[0]
+    path.write_bytes("Künstlich".encode("latin-1"))
+    with pytest.raises(ThesisFileError, match="cannot be read") as caught:
+        exemplars.load(copy)
+    assert caught.value.path == path
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ThesisFileError, match="cannot be read"):
+        exemplars.load(copy)
+
+
+def test_only_a_line_feed_ends_a_line(copy: Thesis) -> None:
+    before = len(exemplars.load(copy))
+    with copy.exemplars[0].open("a", encoding="utf-8") as file:
+        file.write('\n{"title": "one\u2028two\x85three", "labels": []}\r\n\n')
+    assert len(exemplars.load(copy)) == before + 1
 
 
 def test_too_few_exemplars_are_refused_with_what_to_write(copy: Thesis) -> None:

@@ -1,5 +1,7 @@
 """A quote counts word for word, where it stands, and not cut off behind a negation."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,9 @@ TEXT = (
         ("café society buys GPUs", "The cafe\u0301 society buys GPUs."),
         ("训练成本只有六百万美元", "深度求索称，训练成本只有六百万美元。"),
         ("H20 sales fell by 40%", "H20 sales fell by 40%"),
+        ("10² times as many chips", "It takes 10² times as many chips."),
+        ("of 2-5% a year from now", "A fall of 2–5% a year from now"),
+        ("2-5% a year from now", "Between 2–5% a year from now"),
     ],
 )
 def test_words_that_stand_in_the_text_are_found(quote: str, text: str) -> None:
@@ -50,6 +55,24 @@ def test_words_that_do_not_are_refused_with_the_reason(quote: str, reason: str) 
     found = check(quote, TEXT)
     assert isinstance(found, str)
     assert reason in found
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("margin change of 5", "A margin change of 5⁄8 of a point"),
+        ("margin change of 5", "A margin change of 5/8 of a point"),
+        ("a split of the shares of 10", "They propose a split of the shares of 10:1."),
+        ("5% in margin, they say", "A change of −5% in margin, they say"),
+        ("$5 million of profit, they say", "It comes to -$5 million of profit, they say"),
+        ("5 million of profit, they say", "It comes to -$5 million of profit, they say"),
+        ("102 times as many chips", "It takes 10² times as many chips."),
+        ("as many chips by 10", "as many chips by 10² times"),
+        ("10^2 times as many chips", "It takes 102 times as many chips."),
+    ],
+)
+def test_part_of_a_figure_is_no_quote(quote: str, text: str) -> None:
+    assert check(quote, text) == "the quote is not in the text"
 
 
 @pytest.mark.parametrize(
@@ -83,6 +106,28 @@ def test_second_place_counts_when_the_first_is_negated() -> None:
     found = check("margins are falling fast", text)
     assert isinstance(found, Span)
     assert found.start > 50
+
+
+def test_last_character_of_a_quote_keeps_its_marks() -> None:
+    text = "All of them met in the cafe\u0301."
+    found = check("met in the café", text)
+    assert isinstance(found, Span)
+    assert text[found.start : found.end] == "met in the cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("margin falls a lot", "never margin falls a lot " * 8_000),
+        ("margin falls a lot", "margin falls a lo" * 12_000),
+        ("margin falls a lot", "a" + "\u0301\u0316" * 100_000),
+    ],
+    ids=["denied", "nearly", "marks"],
+)
+def test_text_made_to_be_slow_is_searched_all_the_same(quote: str, text: str) -> None:
+    started = process_time()
+    assert isinstance(check(quote, text), str)
+    assert process_time() - started < 5
 
 
 @given(st.text(min_size=0, max_size=30), st.text("ab ﬁ“”’–\u200b\u0301é", min_size=1, max_size=40))

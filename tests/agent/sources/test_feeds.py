@@ -126,6 +126,13 @@ def test_entry_without_a_whole_date_is_undated(date: str) -> None:
     assert one(rss({"title": "t", "pubDate": date})).published is None
 
 
+@pytest.mark.parametrize(
+    "date", ["0001-01-01T00:00:00Z", "Mon, 27 Jan 205 15:00:00 GMT", "9999-12-31T23:59:59Z"]
+)
+def test_entry_from_a_year_that_nobody_can_mean_is_undated(date: str) -> None:
+    assert one(rss({"title": "t", "pubDate": date})).published is None
+
+
 def test_entry_without_date_element_is_undated() -> None:
     assert one(rss({"title": "t"})).published is None
 
@@ -175,6 +182,12 @@ def test_illformed_feed_gives_what_can_be_read() -> None:
     assert [draft.title for draft in drafts] == ["A & B", "C"]
 
 
+def test_end_tag_of_what_never_began_does_not_lose_the_feed() -> None:
+    stray = "<item><title>B</title></item><entry<title </content></entry>"
+    drafts, _ = parse(rss({"title": "A"}).replace("</channel>", f"{stray}</channel>"))
+    assert [draft.title for draft in drafts][:2] == ["A", "B"]
+
+
 @pytest.mark.parametrize(
     "reference", ["&#55296;", "&#xD83D;", "&#99999999999;", "&#x110000;", "&amp;#55296;"]
 )
@@ -191,6 +204,8 @@ def test_control_characters_never_reach_id_or_address() -> None:
     hidden = "<guid>a&#0;b</guid><link>http://a/&#1;b</link><title>a&#7;b"
     draft = one(rss({"title": "t"}).replace("<title>t", hidden))
     assert (draft.id, draft.url, draft.title) == ("s:ab", "http://a/b", "ab")
+    draft = one(rss({"title": "t", "language": "e\x81n", "description": "a\x9db"}))
+    assert (draft.lang, draft.summary) == ("en", "ab")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "iso-8859-1"])
@@ -274,8 +289,9 @@ def test_any_bytes_are_drafts_or_an_error_of_ours(noise: bytes, element: str) ->
         rss({"title": "t", "author": "a.b-" * 250_000}),
         rss({"title": "t"}).replace("<rss", "\n" * 1_000_000 + "<rss"),
         rss({"title": "t", "description": "<" * 300_000}),
+        '<?xml encoding="' * 9_000 + rss({"title": "t"}).partition("?>")[2],
     ],
-    ids=["author", "blank", "brackets"],
+    ids=["author", "blank", "brackets", "encodings"],
 )
 def test_feed_made_to_be_slow_is_read_all_the_same(body: str) -> None:
     """Each took hours once; the alarm only keeps a relapse from hanging the suite."""

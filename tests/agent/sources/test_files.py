@@ -180,6 +180,19 @@ def test_half_of_an_emoji_can_still_be_stored(lines: Lines) -> None:
         text.encode()
 
 
+def test_control_characters_never_reach_an_item(lines: Lines) -> None:
+    hidden = {key: f"a\x00\x1b\x9b{key}" for key in ("id", "title", "summary", "text", "publisher")}
+    draft = one(lines({**hidden, "url": "https://a.example/\x1b\x9b1", "lang": "e\x84n"}))
+    assert (draft.id, draft.title, draft.summary) == ("aid", "atitle", "asummary")
+    assert (draft.text, draft.publisher, draft.lang) == ("atext", "apublisher", "en")
+    assert draft.url == "https://a.example/1"
+
+
+def test_line_ends_of_old_machines_end_a_line_of_the_text(lines: Lines) -> None:
+    text = "a\x85b\r\nc\rd"
+    assert one(lines({"title": "a\x85b", "text": text})).text == "a\nb\nc\nd"
+
+
 def test_bytes_that_are_not_utf_8_do_not_stop_the_import(tmp_path: Path) -> None:
     path = tmp_path / "latin.jsonl"
     path.write_bytes('{"title": "Künstlich"}\n'.encode("latin-1"))

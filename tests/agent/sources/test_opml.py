@@ -1,5 +1,7 @@
 """OPML as readers write it, and as an enemy would."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from agent.config import SourceSection
@@ -29,6 +31,14 @@ def test_what_is_written_is_read_again() -> None:
     ]
     (one,) = opml.read(opml.write(given), "x")
     assert one.url == given[0].url
+
+
+def test_a_name_with_control_characters_is_written_as_xml_that_hides_nothing() -> None:
+    name = "a\x1b[31m\u200d\u202eb\x9b\U000e0041"
+    written = opml.write([SourceSection(name=name, kind="feed", url="https://a.example/1")])
+    assert written.decode().replace("\n", "").isprintable()
+    (outline,) = opml._outlines(ElementTree.XML(written), opml.DEEPEST)
+    assert outline.get("text") == "a[31m\u200d\u202eb\x9b\U000e0041"
 
 
 @pytest.mark.parametrize(

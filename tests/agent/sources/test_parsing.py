@@ -53,6 +53,7 @@ def test_values_of_the_wrong_type_are_nothing() -> None:
         b'{"version": 5}',
         b'{"items": []}',
         b'{"version": "https://jsonfeed.org/version/1", "items": 5}',
+        b'{"version": "https://jsonfeed.org/version/1", "items": {"a": "b"}}',
         b'{"version": "https://jsonfeed.org/version/1", "items": ["a"]}',
         b"{" * 100_000,
         b'{"version": "https://jsonfeed.org/version/1", "items": ' + b"[" * 100_000,
@@ -67,3 +68,16 @@ def test_what_is_no_json_feed_is_refused(body: bytes) -> None:
 def test_no_more_entries_are_read_than_there_is_sense_in() -> None:
     items = [{"id": str(n), "title": "t"} for n in range(parsing.MOST_ENTRIES + 5)]
     assert len(parsing.read(feed(*items)).entries) == parsing.MOST_ENTRIES
+
+
+def test_page_names_its_feeds() -> None:
+    page = b"""<head><link rel=alternate type="application/rss+xml" href="/feed"><link
+        rel="alternate" type="application/atom+xml; charset=utf-8" href="a.xml"><link rel=icon
+        href=i><link rel=alternate type="application/rss+xml"></head>"""
+    assert parsing.feed_links(page) == ["/feed", "a.xml"]
+
+
+@pytest.mark.parametrize("broken", ["<![x[", "<![DATA[Rival's]]>", "<!DOCTYPE a [<!foo ]>"])
+def test_markup_that_cannot_be_costs_no_link_before_it(broken: str) -> None:
+    link = '<link rel=alternate type="application/rss+xml" href="/feed">'
+    assert parsing.feed_links(f"{link}{broken}".encode())[:1] == ["/feed"]

@@ -75,6 +75,7 @@ def test_worker_sees_no_secret_and_leaves_with_its_parent(
     reader: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-4242")
+    monkeypatch.setenv("SMTP_PASSWORD", "sk-test-4243")
     reader.read_feed(GOOD)
     process = reader._process
     assert process is not None
@@ -118,3 +119,14 @@ def test_every_feed_of_the_collections_is_read_or_refused_in_bounds(
     print(json.dumps({"files": len(took), "slowest": slowest, "seconds": round(took[slowest], 2)}))
     assert len(took) > 100
     assert took[slowest] < 2.0 + worker.PAGES.seconds  # twice the bound: CI machines are shared
+
+
+def test_reader_that_the_system_killed_is_not_called_slow(reader: Worker) -> None:
+    """As when memory runs short and the kernel picks it; the next document is read."""
+    reader.read_feed(GOOD)
+    assert reader._process is not None
+    reader._process.kill()
+    reader._process.wait()
+    with pytest.raises(ValueError, match="died over it .exit code -9"):
+        reader.read_feed(GOOD)
+    assert reader.read_feed(GOOD).entries[0].title == "DeepSeek trains cheaply"
