@@ -16,9 +16,12 @@ from agent import auditing, delivery, pack, report, reviewing, verifying
 from agent import config as configuration
 from agent.config import Config, RetentionSection
 from agent.digest import making, sending
+from agent.digest.gathering import gather
+from agent.digest.schedule import Kind
 from agent.embed import StaticEmbedder
 from agent.errors import ThesiswatchError
 from agent.learning import TEACHERS
+from agent.notices import Parcel
 from agent.replay import replay
 from agent.reviewing import Decision
 from agent.thesis import Thesis
@@ -59,6 +62,30 @@ def trimmed(workspace: Workspace) -> set[str]:
     return {id_ for (id_,) in select(workspace.database.folder, query)}
 
 
+Opened = Callable[..., Workspace]
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, thesis: Thesis) -> Iterator[Opened]:
+    """Empty folders, one after the other, with so much of a [retention]."""
+    empty = tmp_path_factory.mktemp("empty")
+    open_database(empty).close()
+    opened: list[Database] = []
+
+    def another(**retention: int) -> Workspace:
+        folder = tmp_path_factory.mktemp("fresh")
+        shutil.copytree(empty, folder, dirs_exist_ok=True)
+        opened.append(open_database(folder, busy_seconds=0.1))
+        chosen = Config(retention=RetentionSection(**retention), folder=folder)
+        workspace = Workspace(chosen, thesis, opened[-1])
+        workspace.__dict__["index"] = FakeIndex()
+        return workspace
+
+    yield another
+    for database in opened:
+        database.close()
+
+
 # What is asked before and after
 
 
@@ -73,7 +100,7 @@ def everything(workspace: Workspace) -> dict[str, Any]:
         "explain": report.explain(workspace, since=instant),
         "items": ask(workspace, "items", "--json").json,
         "show": [ask(workspace, "show", id_, "--json").json for id_ in ("c1", "cited", "new")],
-        "digest": making.make(workspace, DAY, AT).parcel.text,
+        "digest": gather(workspace, DAY, *making.span(workspace, DAY, AT)),
         "answers": [ask(workspace, "ask", one, "--json").json for one in questions],
         "pack": auditing.export(workspace, report.standing_at(workspace, None)),
     }
@@ -175,45 +202,36 @@ def test_backfill_takes_up_no_item_whose_text_is_gone(year: Year) -> None:
         raise Enough
 
 
-def test_persons_word_keeps_the_text_it_was_said_of(workspace: Workspace) -> None:
-    replay(workspace, fetched(*OLD), "story")
-    reviewing.decide(workspace, Decision("en"), AT - timedelta(days=300))
-    keeping.keep(workspace, AT)
-    assert trimmed(workspace) == {"zh", "unsure", "cited"}
-
-
 # The configuration
 
 
-FRESH = item("fresh", "Another bakery", "2026-02-20", summary="Wheat bread")
-AGED = {"en", "zh", "unsure", "cited"}
+AGES = {"i1": 404, "i2": 28, "i3": 13}
+"""Days ago at which items came that are nothing to the thesis."""
 
 
 @pytest.mark.parametrize(
     ("retention", "texts", "refused", "mail"),
     [
-        ({}, AGED, 1, 1),
-        ({"text_days": 0}, set(), 1, 1),
-        ({"refused_days": 0}, AGED, 0, 1),
-        ({"mail_days": 0}, AGED, 1, 0),
-        ({"text_days": 20}, AGED | {"new"}, 1, 1),
-        ({"text_days": 1}, AGED | {"new"}, 1, 1),  # what is grouped with the new ones stays
+        ({}, {"i1"}, 1, 1),
+        ({"text_days": 0, "refused_days": 0, "mail_days": 0}, set(), 0, 0),
+        ({"text_days": 20}, {"i1", "i2"}, 1, 1),
+        ({"text_days": 1}, {"i1", "i2"}, 1, 1),  # what is grouped with the new ones stays
         ({"text_days": 500, "refused_days": 500, "mail_days": 500}, set(), 0, 0),
     ],
     ids=str,
 )
 def test_days_decide_and_nothing_goes_for_a_zero(
-    workspace: Workspace, retention: dict[str, int], texts: set[str], refused: int, mail: int
+    fresh: Opened, retention: dict[str, int], texts: set[str], refused: int, mail: int
 ) -> None:
-    replay(workspace, fetched(*OLD, FRESH), "story")
+    workspace = fresh(**retention)
+    one = {"state": ItemState.SCORED, "summary": "words", "text": "", "said": []}
+    put(workspace.database, [{**one, "days": days} for days in AGES.values()])
     long_ago = AT - timedelta(days=300)
     with workspace.database.writing() as connection:
         sources.reject(connection, "feed", 1, "no title", "{}", long_ago)
         messages.queue(connection, letter("m1"))
         messages.sent(connection, "m1", long_ago)
-    chosen = workspace.config.model_copy(update={"retention": RetentionSection(**retention)})
-    other = Workspace(chosen, workspace.thesis, workspace.database)
-    kept = keeping.keep(other, AT)
+    kept = keeping.keep(workspace, AT)
     assert trimmed(workspace) == texts
     assert (kept.texts, kept.refused, kept.mail) == (len(texts), refused, mail)
 
@@ -260,10 +278,13 @@ def test_digest_is_kept_as_it_was_sent_when_its_mail_is_emptied(
 ) -> None:
     opened = workspaces("digest", config=CHANNEL + '[digest]\nchannels = ["chat"]\n')
     replay(opened, fetched(*STORY), "story")
-    made = making.make(opened, DAY, AT)
+    facts = gather(opened, DAY, *making.span(opened, DAY, AT))
+    parcel = Parcel("Stronger", "All of it", "<p>All of it</p>", {"path": "iVBORw0="}, AT)
+    made = making.Digest(Kind.DAILY, DAY.isoformat(), facts, parcel)
     assert sending.send_now(opened, made, AT - timedelta(days=200)).is_sent
     assert keeping.keep(opened, AT).mail == 1
-    assert making.make(opened, DAY, AT).parcel == made.parcel
+    again = making.make(opened, DAY, AT).parcel
+    assert (again.text, again.html, again.images) == (parcel.text, parcel.html, parcel.images)
     assert delivery.deliver(opened, AT).sent == 0
 
 
@@ -271,26 +292,25 @@ def test_digest_is_kept_as_it_was_sent_when_its_mail_is_emptied(
 
 
 def test_room_that_cannot_be_given_back_now_is_a_complaint_and_no_failure(
-    workspaces: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+    fresh: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = workspaces("busy")
-    impatient = open_database(opened.database.folder, busy_seconds=0.1)
-    workspace = Workspace(opened.config, opened.thesis, impatient)
-    replay(opened, fetched(*OLD), "story")
+    workspace = fresh()
+    one = {"state": ItemState.SCORED, "summary": "words", "text": "", "said": []}
+    put(workspace.database, [{**one, "days": 404}])
     monkeypatch.setattr(upkeep, "LEAST", 0)
     monkeypatch.setattr(upkeep, "SLACK", 0.0)
-    path = opened.database.folder / FILE_NAME
+    path = workspace.database.folder / FILE_NAME
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM item").fetchall()
         kept = keeping.keep(workspace, AT)
-    assert (kept.texts, len(kept.complaints)) == (len(AGED), 1)
+    assert (kept.texts, len(kept.complaints)) == (1, 1)
     assert "another program uses it" in kept.complaints[0]
     assert keeping.keep(workspace, AT).complaints == ()
-    impatient.close()
 
 
-def test_fits_of_the_judge_that_were_not_made_of_late_go(workspace: Workspace) -> None:
+def test_fits_of_the_judge_that_were_not_made_of_late_go(fresh: Opened) -> None:
+    workspace = fresh()
     cache = workspace.database.folder / CACHE
     cache.mkdir(exist_ok=True)
     for n in range(8):
@@ -303,7 +323,8 @@ def test_fits_of_the_judge_that_were_not_made_of_late_go(workspace: Workspace) -
     assert sorted(path.name for path in cache.iterdir()) == ["facts.json", *left]
 
 
-def test_size_of_the_day_is_remembered(workspace: Workspace) -> None:
+def test_size_of_the_day_is_remembered(fresh: Opened) -> None:
+    workspace = fresh()
     for hours in (0, 9, 24):
         keeping.keep(workspace, AT + timedelta(hours=hours))
     with workspace.database.reading() as connection:
@@ -337,36 +358,12 @@ def is_needed(one: dict[str, Any]) -> bool:
     return bool(heard or one["state"] != ItemState.SCORED)
 
 
-Opened = Callable[[int], Workspace]
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory, thesis: Thesis) -> Iterator[Opened]:
-    """Empty folders, one after the other, in which texts are kept for so many days."""
-    empty = tmp_path_factory.mktemp("empty")
-    open_database(empty).close()
-    opened: list[Database] = []
-
-    def another(text_days: int) -> Workspace:
-        folder = tmp_path_factory.mktemp("fresh")
-        shutil.copytree(empty, folder, dirs_exist_ok=True)
-        opened.append(open_database(folder))
-        chosen = Config(retention=RetentionSection(text_days=text_days), folder=folder)
-        workspace = Workspace(chosen, thesis, opened[-1])
-        workspace.__dict__["index"] = FakeIndex()
-        return workspace
-
-    yield another
-    for database in opened:
-        database.close()
-
-
 @settings(max_examples=12, deadline=None)
 @given(st.lists(old_items, min_size=1, max_size=40), st.integers(0, 700))
 def test_only_what_nothing_needs_goes_and_a_second_look_changes_nothing(
     fresh: Opened, found: list[dict[str, Any]], text_days: int
 ) -> None:
-    workspace = fresh(text_days)
+    workspace = fresh(text_days=text_days)
     put(workspace.database, found)
     gone = {
         f"i{number}"
