@@ -98,6 +98,11 @@ def shown_status() -> str:
     firing["inhibited_by"] = ""
     unsent = {"state": "waiting", "attempts": 2, "subject": EVIL, "error": EVIL}
     answer |= {"alerts": {"firing": [firing], "messages": {"waiting": 1}, "unsent": [unsent]}}
+    job = {"job": "fetch", "started_at": "2025-01-27T08:00:00Z", "finished_at": None}
+    answer["jobs"] = [job | {"next_at": None, "failures": 1, "error": EVIL, "said": EVIL}]
+    answer["troubles"] = [{"what": "sources", "found": EVIL, "way_out": EVIL}]
+    answer["daemon"] = {"pid": None, "since": None}
+    answer["disk"] = {"total": 1e6, "free": 1e9, "in_a_year": None}
     return printed(screen.status, answer)
 
 
