@@ -13,6 +13,8 @@ from agent.judge.exemplars import Exemplar, Mark
 from agent.judge.llm import LlmJudge
 from store import verdicts
 
+TEACHERS = (PERSON, LlmJudge.name)
+"""Judges whose verdicts teach, those that found nothing among them."""
 PERSON_WEIGHT = 3.0
 """A correction is about the very kind of line the judge gets wrong."""
 MODEL_WEIGHT = 0.5

@@ -350,6 +350,7 @@ def _whole(item: Any) -> Answer:
         "kind",
         "amends",
         "note",
+        "text_hash",
     )
     return {
         **{name: getattr(item, name) for name in names},

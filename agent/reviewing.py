@@ -75,7 +75,8 @@ def queue(workspace: Workspace, limit: int) -> list[Case]:
 def decide(workspace: Workspace, decision: Decision, now: datetime) -> Outcome:
     """Record a person's verdict on an event and restate the ledger by it.
 
-    Raises ThesiswatchError for an item or a category that is not there.
+    Raises ThesiswatchError for an item or a category that is not there, and for an item whose text
+    was trimmed.
     """
     for label in decision.labels:
         if label.category not in workspace.thesis.weights:
@@ -89,6 +90,11 @@ def decide(workspace: Workspace, decision: Decision, now: datetime) -> Outcome:
         if item is None or item.event_id is None:
             raise ThesiswatchError(
                 f"there is no judged item {decision.item_id!r}", "List them with `thesis items`"
+            )
+        if item.text_hash:
+            raise ThesiswatchError(
+                f"the text of item {decision.item_id!r} was trimmed for its age",
+                "Nobody can judge it any more: look at another item of its event",
             )
         before = weigher.keep_score(connection, now).score.score
         known = ledger.count(connection, workspace.thesis.id)

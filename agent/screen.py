@@ -269,20 +269,8 @@ def history(rows: Sequence[dict[str, Any]]) -> None:
 def shown(answer: dict[str, Any]) -> None:
     """One item with its verdicts, and its event with why each member is in it."""
     out = console()
-    if item := answer["item"]:
-        out.print(f"[bold]{safe(item['title'])}[/bold]")
-        dated = item["published"] or "undated: kept, never scored"
-        out.print(
-            f"{safe(item['publisher'])} (owner {safe(item['owner'])}), {dated}, first seen "
-            f"{item['first_seen']}\n{safe(item['url']) or 'no link'}"
-        )
-        if item["summary"]:
-            out.print(safe(item["summary"]))
-        if item["note"]:
-            out.print(safe(item["note"]))
-        for passage in item["not_judged"]:
-            out.print(f"[yellow]speaks to a machine, not judged: {safe(passage)}[/yellow]")
-        out.print(f"state {item['state']} {safe(item['state_reason'])}".rstrip())
+    for line in _item(answer["item"]) if answer["item"] else ():
+        out.print(line)
     for one in answer["verdicts"]:
         for line in verdict(one):
             out.print(line)
@@ -298,6 +286,24 @@ def shown(answer: dict[str, Any]) -> None:
                 one["first_seen"][:16], safe(one["publisher"]), safe(one["title"]), safe(one["why"])
             )
         out.print(table)
+
+
+def _item(item: Mapping[str, Any]) -> Iterator[str]:
+    """What an item says, where it is from, and how far it has come."""
+    yield f"[bold]{safe(item['title'])}[/bold]"
+    dated = item["published"] or "undated: kept, never scored"
+    yield (
+        f"{safe(item['publisher'])} (owner {safe(item['owner'])}), {dated}, first seen "
+        f"{item['first_seen']}\n{safe(item['url']) or 'no link'}"
+    )
+    for name in ("summary", "note"):
+        if item[name]:
+            yield safe(item[name])
+    if item["text_hash"]:
+        yield f"its text was trimmed for its age; the SHA-256 of it was {item['text_hash']}"
+    for passage in item["not_judged"]:
+        yield f"[yellow]speaks to a machine, not judged: {safe(passage)}[/yellow]"
+    yield f"state {item['state']} {safe(item['state_reason'])}".rstrip()
 
 
 def verdict(row: Mapping[str, Any]) -> Iterator[str]:

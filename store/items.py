@@ -135,14 +135,14 @@ def resume(connection: Connection) -> int:
 def reopen(connection: Connection, start: datetime, end: datetime, judges: Sequence[str]) -> int:
     """Put items first seen in [start, end] that none of `judges` judged back before the judge.
 
-    Returns how many.
+    Those whose text was trimmed have nothing that could be judged. Returns how many.
     """
     heard = select(_VERDICT.c.item_number).where(_VERDICT.c.judge.in_(judges))
     query = (
         update(_ITEM)
         .where(_ITEM.c.state.in_([ItemState.JUDGED, ItemState.SCORED]))
         .where(_ITEM.c.first_seen_at >= start, _ITEM.c.first_seen_at <= end)
-        .where(_ITEM.c.number.not_in(heard))
+        .where(_ITEM.c.number.not_in(heard), _ITEM.c.text_hash == "")
     )
     return connection.execute(query.values(state=ItemState.GROUPED)).rowcount
 

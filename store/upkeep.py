@@ -1,13 +1,15 @@
 """What old age lets go of, and the room it gives back."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, text, update
+from sqlalchemy import Connection, bindparam, delete, or_, text, update
 
+from agent.errors import StoreBusy
 from store import messages, search
 from store.database import FILE_NAME, Database
 from store.models import Item, ItemState, Message, Rejected, to_text
@@ -21,17 +23,22 @@ LEAST = 10_000_000
 """Free bytes below which that is not worth it."""
 _RESTED_ON = """
     SELECT 1 FROM verdict WHERE verdict.item_number = item.number
-       AND (verdict.relevant OR verdict.labels <> '[]' OR verdict.judge = :person)
+       AND (verdict.relevant OR verdict.labels <> '[]'
+            OR verdict.judge IN (SELECT value FROM json_each(:teachers)))
 """
 _CITED = """
     SELECT one.value ->> 'item_id' FROM turn, json_each(turn.citations) AS one
+     WHERE one.value ->> 'item_id' <> ''
 """
 
 
-def old_texts(connection: Connection, before: datetime, person: str, limit: int) -> list[Any]:
+def old_texts(
+    connection: Connection, before: datetime, teachers: Sequence[str], limit: int
+) -> list[Any]:
     """Items first seen before an instant whose text nothing rests on, oldest first.
 
-    A judge found nothing in them, the judge called `person` least of all, and no answer cites them.
+    Nobody found anything in them, none of the judges `teachers`, whom the local judge learns from,
+    said anything of them, and no answer cites them.
     """
     query = text(
         "SELECT number, title, summary, text FROM item "
@@ -40,8 +47,8 @@ def old_texts(connection: Connection, before: datetime, person: str, limit: int)
         f" AND NOT EXISTS ({_RESTED_ON}) AND id NOT IN ({_CITED})"
         " ORDER BY first_seen_at, id LIMIT :limit"
     )
-    given = {"before": to_text(before), "done": str(ItemState.SCORED), "person": person}
-    return list(connection.execute(query, {**given, "limit": limit}))
+    given = {"before": to_text(before), "done": str(ItemState.SCORED), "limit": limit}
+    return list(connection.execute(query, {**given, "teachers": json.dumps(list(teachers))}))
 
 
 def trim(connection: Connection, rows: Sequence[Any]) -> None:
@@ -65,7 +72,7 @@ def forget_refused(connection: Connection, before: datetime) -> int:
 def empty_mail(connection: Connection, before: datetime) -> int:
     """Let go of what sent messages said; that they were sent stays. Returns how many."""
     query = update(_MESSAGE).where(_MESSAGE.c.state == messages.SENT, _MESSAGE.c.sent_at < before)
-    query = query.where(_MESSAGE.c.html != "")
+    query = query.where(or_(_MESSAGE.c.text != "", _MESSAGE.c.html != ""))
     return connection.execute(query.values(text="", html="", images={})).rowcount
 
 
@@ -73,23 +80,29 @@ def tidy(database: Database, room: int) -> int:
     """Write the log back into the database and, where much of it is free, the database anew.
 
     That needs as much `room` on the disk again; returns the bytes given back. Raises StoreBusy
-    while somebody reads.
+    where that is called for and another process reads or writes: the new one could not be put in
+    the place of the old.
     """
-    path = database.folder / FILE_NAME
     with database.bare() as connection:
         connection.execute("PRAGMA optimize")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         free, pages, size = (
             int(connection.execute(f"PRAGMA {name}").fetchone()[0])
             for name in ("freelist_count", "page_count", "page_size")
         )
         if free * size < LEAST or free < SLACK * pages or room < 2 * pages * size:
             return 0
-        before = path.stat().st_size
+        if busy:
+            raise StoreBusy(
+                f"{free * size / 1e6:.0f} MB that are free in the database of {database.folder} "
+                "could not be given back: another program uses it",
+                "Nothing is wrong: it is tried again tomorrow",
+            )
+        before = size_of(database.folder)
         connection.execute("INSERT INTO item_text(item_text) VALUES ('optimize')")
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return before - path.stat().st_size
+        return before - size_of(database.folder)
 
 
 def size_of(folder: Path) -> int:

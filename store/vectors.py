@@ -160,8 +160,10 @@ def is_outdated(folder: Path) -> bool:
 
 
 def is_damaged(folder: Path) -> bool:
-    """Whether the file with the index' entries in `folder` is not as it was written."""
+    """Whether a file of the index in `folder` is gone, cut off or, that of its entries, spoiled."""
     path = folder / FOLDER / DATABASE
+    if _cut_off(folder / FOLDER):
+        return True
     if not path.is_file():
         return False
     try:

@@ -211,12 +211,12 @@ def events_judged_by(connection: Connection, judge: str) -> set[str]:
 
 
 def abstentions(connection: Connection, limit: int) -> list[str]:
-    """Ids of the newest items on which the last verdict is an abstention."""
+    """Ids of the newest items on which the last verdict is an abstention, and that can be read."""
     newest = select(func.max(_VERDICT.c.id)).group_by(_VERDICT.c.item_number)
     query = (
         select(_ITEM.c.id)
         .join(_VERDICT, _VERDICT.c.item_number == _ITEM.c.number)
-        .where(_VERDICT.c.id.in_(newest), _VERDICT.c.abstained)
+        .where(_VERDICT.c.id.in_(newest), _VERDICT.c.abstained, _ITEM.c.text_hash == "")
         .order_by(_ITEM.c.first_seen_at.desc(), _ITEM.c.id)
         .limit(limit)
     )

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent import reindex
-from agent.calibration import PERSON
 from agent.errors import StoreBusy
+from agent.learning import TEACHERS
 from agent.progress import Progress, silent
 from agent.upkeep import disk
 from agent.workspace import CACHE, Workspace
@@ -19,6 +19,8 @@ from store.vectors import is_damaged
 
 CHUNK = 500
 """Texts trimmed in a transaction."""
+WINDOWS = 2
+"""New items are held against the texts of [events] window_days: so often that long they stay."""
 FITS_KEPT = 5
 """Fits of the local judge that are kept: one a thesis file and what it learned."""
 
@@ -77,11 +79,12 @@ def keep(workspace: Workspace, now: datetime, progress: Progress = silent) -> Ke
 
 
 def _trim(workspace: Workspace, now: datetime, progress: Progress) -> int:
-    before = now - timedelta(days=workspace.config.retention.text_days)
-    count = 0
+    config = workspace.config
+    days = max(config.retention.text_days, WINDOWS * config.events.window_days)
+    before, count = now - timedelta(days=days), 0
     while True:
         with workspace.database.writing() as connection:
-            rows = upkeep.old_texts(connection, before, PERSON, CHUNK)
+            rows = upkeep.old_texts(connection, before, TEACHERS, CHUNK)
             if not rows:
                 return count
             upkeep.trim(connection, rows)

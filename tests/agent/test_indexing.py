@@ -17,7 +17,7 @@ from agent.indexing import Indexer
 from agent.workspace import Workspace, writing
 from store import items
 from store.models import ItemState
-from store.vectors import DATABASE, FILES, FOLDER, VERSION, IndexReader, IndexWriter
+from store.vectors import DATABASE, FILES, FOLDER, VERSION, IndexReader, IndexWriter, is_damaged
 from tests.disks import small_disk
 from tests.fakes import FakeJudge
 from tests.store.rows import row
@@ -158,6 +158,7 @@ def test_every_file_that_is_gone_or_cut_off_is_noticed(bases: dict[int, Home]) -
         assert writer.is_whole()
         path.write_bytes(kept[:-1])
         assert not writer.is_whole()
+        assert is_damaged(whole.data)
         path.unlink()
         assert not writer.is_whole()
         path.write_bytes(kept)

@@ -66,7 +66,7 @@ def shown_item() -> str:
     outside = ("title", "publisher", "owner", "url", "summary", "note", "state_reason")
     item = dict.fromkeys(outside, EVIL)
     item |= {"published": None, "first_seen": "2025-01-27", "state": "quarantined"}
-    item |= {"not_judged": [EVIL]}
+    item |= {"not_judged": [EVIL], "text_hash": "9f86d081"}
     verdict = {"labels": [], "abstained": True, "relevant": False, "judge": "local"}
     label = {"category": EVIL, "stance": EVIL, "severity": 2, "p": 0.9}
     label |= {"claim": EVIL, "quote": EVIL, "fault": EVIL}
@@ -98,11 +98,12 @@ def shown_status() -> str:
     firing["inhibited_by"] = ""
     unsent = {"state": "waiting", "attempts": 2, "subject": EVIL, "error": EVIL}
     answer |= {"alerts": {"firing": [firing], "messages": {"waiting": 1}, "unsent": [unsent]}}
-    job = {"job": "fetch", "started_at": "2025-01-27T08:00:00Z", "finished_at": None}
-    answer["jobs"] = [job | {"next_at": None, "failures": 1, "error": EVIL, "said": EVIL}]
-    answer["troubles"] = [{"what": "sources", "found": EVIL, "way_out": EVIL}]
-    answer["daemon"] = {"pid": None, "since": None}
-    answer["disk"] = {"total": 1e6, "free": 1e9, "in_a_year": None}
+    answer |= {"troubles": [{"what": "edit", "found": EVIL, "way_out": EVIL}]}
+    answer |= {"daemon": {"pid": 7, "since": "2025-01-27T08:00:00Z", "version": EVIL}}
+    answer |= {"disk": {"total": 12_345_678, "free": 9_876_543_210, "in_a_year": None}}
+    job = {"job": "feeds", "started_at": "2025-01-27T08:00:00Z", "finished_at": None}
+    job |= {"next_at": None, "failures": 3, "error": EVIL, "said": EVIL}
+    answer |= {"jobs": [job, {**job, "failures": 0}]}
     return printed(screen.status, answer)
 
 
@@ -185,6 +186,10 @@ def test_an_undated_item_is_said_to_be_so_and_a_missing_link_too() -> None:
     assert "undated: kept, never scored" in shown_item()
     answer = {**STANDING, "log_odds": 0.0, "prior_log_odds": 0.0, "rows": [row(url=None)]}
     assert "no link" in printed(screen.evidence, answer, 20)
+
+
+def test_item_whose_text_was_trimmed_says_so_with_its_hash() -> None:
+    assert "trimmed for its age; the SHA-256 of it was 9f86d081" in joined(shown_item())
 
 
 def test_a_source_that_never_answered_says_never() -> None:
