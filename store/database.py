@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from store import migrations
 
 FILE_NAME = "thesiswatch.sqlite3"
 LOCK_NAME = "writer.lock"
+DAEMON_LOCK_NAME = "daemon.lock"
 BUSY_SECONDS = 5.0
 ROOM_NEEDED = 1_000_000
 
@@ -84,30 +85,30 @@ def exists(folder: Path) -> bool:
         return (folder / FILE_NAME).is_file()
 
 
-@contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
+def writer_lock(folder: Path) -> AbstractContextManager[None]:
     """Hold the folder's only right to write; the system frees it if the process dies.
 
     Raises StoreBusy, naming the process that holds it.
     """
-    from filelock import FileLock, Timeout
+    return _held(
+        folder,
+        LOCK_NAME,
+        "another thesis process ({holder}) is writing to {folder}",
+        "Wait for it to finish, or stop it, and run again",
+    )
 
-    path = folder / LOCK_NAME
-    with translated(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise StoreBusy(
-                f"another thesis process ({_holder(folder)}) is writing to {folder}",
-                "Wait for it to finish, or stop it, and run again",
-            ) from error
-        (folder / f"{LOCK_NAME}.pid").write_text(str(_own_pid()), encoding="utf-8")
-    try:
-        yield
-    finally:
-        lock.release()
+
+def daemon_lock(folder: Path) -> AbstractContextManager[None]:
+    """Hold the folder's only right to be run by a daemon, for as long as that lives.
+
+    Raises StoreBusy, naming the process that holds it.
+    """
+    return _held(
+        folder,
+        DAEMON_LOCK_NAME,
+        "a daemon ({holder}) is running on {folder}",
+        "Stop it and run again",
+    )
 
 
 @contextmanager
@@ -180,9 +181,29 @@ def _begin(connection: Connection) -> None:
     connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]
 
 
-def _holder(folder: Path) -> str:
+@contextmanager
+def _held(folder: Path, name: str, says: str, way_out: str) -> Iterator[None]:
+    """Hold the lock `name` of a folder; StoreBusy `says` that of whoever has it."""
+    from filelock import FileLock, Timeout
+
+    with translated(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / name, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            holder = _holder(folder, name)
+            raise StoreBusy(says.format(holder=holder, folder=folder), way_out) from error
+        (folder / f"{name}.pid").write_text(str(_own_pid()), encoding="utf-8")
     try:
-        return "pid " + (folder / f"{LOCK_NAME}.pid").read_text(encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(folder: Path, name: str) -> str:
+    try:
+        return "pid " + (folder / f"{name}.pid").read_text(encoding="utf-8")
     except OSError:
         return "pid unknown"
 

@@ -21,6 +21,7 @@ from store import items, settings
 from store.database import (
     FILE_NAME,
     Database,
+    daemon_lock,
     exists,
     open_database,
     translated,
@@ -266,6 +267,21 @@ def test_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
 def test_lock_of_one_folder_leaves_another_free(tmp_path: Path) -> None:
     with writer_lock(tmp_path / "a"), writer_lock(tmp_path / "b"):
         pass
+
+
+def test_second_daemon_is_told_which_one_runs_and_how_to_go_on(tmp_path: Path) -> None:
+    script = HOLD_LOCK.replace("writer_lock", "daemon_lock")
+    with another_process(script, tmp_path) as other:
+        with pytest.raises(StoreBusy) as busy, daemon_lock(tmp_path):
+            pass
+        assert busy.value.message == f"a daemon (pid {other.pid}) is running on {tmp_path}"
+        assert busy.value.way_out == "Stop it and run again"
+        with writer_lock(tmp_path):
+            pass  # it does not write all the time
+        other.kill()
+        other.wait()
+        with daemon_lock(tmp_path):
+            pass
 
 
 def test_reading_needs_no_lock(database: Database, tmp_path: Path) -> None:
