@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from agent.errors import StoreBusy, StoreError
+from agent.errors import StoreBusy, StoreDamaged, StoreError
 from store import migrations
 
 FILE_NAME = "thesiswatch.sqlite3"
@@ -140,7 +140,7 @@ def _explain(reason: str, folder: Path) -> StoreError:
             "Make it writable, or set [data] folder to one that is",
         )
     if "malformed" in low or "not a database" in low:
-        return StoreError(
+        return StoreDamaged(
             f"the database in {folder} is damaged ({reason})", "Restore it from a backup"
         )
     return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import StatementError
 
-from agent.errors import StoreBusy, StoreError
+from agent.errors import StoreBusy, StoreDamaged, StoreError
 from store import items, settings
 from store.database import (
     FILE_NAME,
@@ -338,7 +338,7 @@ def test_damaged_file_is_called_damaged(tmp_path: Path, damage: Callable[[bytes]
     whole.close()
     path = tmp_path / FILE_NAME
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(StoreError, match="is damaged") as damaged:
+    with pytest.raises(StoreDamaged, match="is damaged") as damaged:
         broken = open_database(tmp_path)
         try:
             with broken.writing() as connection:
