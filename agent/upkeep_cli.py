@@ -1,15 +1,23 @@
-"""`thesis backup` and `restore`: parse, call one function, print."""
+"""`thesis backup`, `restore` and `export`: parse, call one function, print."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.options import DEFAULT_CONFIG, ConfigPath, Json, now
+from agent.options import DEFAULT_CONFIG, AsOf, ConfigPath, Json, end_of, now
 
 if TYPE_CHECKING:
     from agent.upkeep.archive import Manifest
     from store.copies import Contents
+
+
+class Format(StrEnum):
+    """What tables are written as."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
 
 
 Zip = Annotated[Path, typer.Argument(metavar="FILE.zip", help="The backup.")]
@@ -65,6 +73,30 @@ def restore(
     print("Next: `thesis index rebuild`, or the next pass, fills the index.")
 
 
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the tables.")],
+    format_: Annotated[Format, typer.Option("--format", help="As what.")] = Format.PARQUET,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Items, events, verdicts, ledger, scores, alerts and KPIs as Parquet or CSV tables."""
+    from agent import screen
+    from agent.upkeep import export as exports
+    from agent.workspace import reading
+
+    with reading(config) as workspace:
+        at = end_of(as_of)
+        done = exports.export(workspace, folder, now(), at, as_csv=format_ is Format.CSV)
+    if as_json:
+        print(screen.as_json(done.as_row(), indent=2))
+        return
+    for path, rows in zip(done.files, done.rows.values(), strict=False):
+        print(f"Wrote {path}: {rows:,} rows.")
+    print(f"Wrote {done.files[-1]}: what the columns mean.")
+    print(f"The ledger adds up to {done.score:.1f} as of {done.as_of:%Y-%m-%d %H:%M} UTC.")
+
+
 def _score(held: "Manifest | Contents") -> str:
     if held.score is None:
         return "no score yet"
@@ -75,3 +107,4 @@ def register(app: typer.Typer) -> None:
     """Put the commands where the others are."""
     app.command()(backup)
     app.command()(restore)
+    app.command()(export)

@@ -9,7 +9,7 @@ import pytest
 from agent.workspace import Workspace
 
 HEAVY = (
-    "apprise chromadb css_inline jinja2 langchain langchain_core matplotlib openai plotext "
+    "apprise chromadb css_inline jinja2 langchain langchain_core matplotlib openai plotext pyarrow "
     "scipy sklearn wordllama".split()
 )
 FOR_HELP = [*HEAVY, "numpy", "sqlalchemy", "sqlmodel", "httpx", "feedparser", "rich"]
