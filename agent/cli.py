@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent import alerts_cli, chat_cli, terminal
+from agent import alerts_cli, chat_cli, terminal, upkeep_cli
 from agent.options import (
     DEFAULT_CONFIG,
     MOST_ROWS,
@@ -679,6 +679,9 @@ def doctor(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     _print_json([asdict(one) for one in findings]) if as_json else screen.findings(findings)
     if not all(one.well for one in findings):
         raise typer.Exit(1)
+
+
+upkeep_cli.register(app)
 
 
 @source.command("add")

@@ -11,6 +11,7 @@
     +-- ChannelError          a message could not be sent (.sure, .taken)
     +-- StoreError            the data folder cannot be read or written
         +-- StoreBusy         somebody else is writing to it
+        +-- StoreDamaged      the database is none, or no longer sound
         +-- IndexMismatch     the vector index was made by another embedder
         +-- IndexBroken       the vector index cannot be read or written; SQL has all of it
 
@@ -106,6 +107,10 @@ class StoreError(ThesiswatchError):
 
 class StoreBusy(StoreError):
     """Another process holds the writer's lock of this data folder."""
+
+
+class StoreDamaged(StoreError):
+    """SQLite finds the database file malformed, or no database at all."""
 
 
 class IndexMismatch(StoreError):

@@ -16,8 +16,7 @@ from agent.errors import ThesiswatchError
 from agent.events import FROZEN
 from agent.health import Health
 from agent.injection import sift
-from agent.score import Confusion, LedgerRow
-from agent.standing import Sight, Standing, as_ledger_row, assess, thesis_of
+from agent.standing import Standing, as_ledger_row, assess
 from agent.thesis import Thesis
 from agent.workspace import Workspace
 from store import events, items, ledger, outbox, regroupings, sources, verdicts
@@ -203,25 +202,8 @@ def standing_at(workspace: Workspace, as_of: datetime | None) -> Standing:
 
     Raises ThesiswatchError before the first pass.
     """
-    rows, thesis, at, sight, confusion = _rows(workspace, as_of)
-    return assess(rows, thesis, at, sight, confusion)
-
-
-def _rows(
-    workspace: Workspace, as_of: datetime | None
-) -> tuple[list[LedgerRow], Thesis, datetime, Sight, Confusion | None]:
     with workspace.database.reading() as connection:
-        id_ = workspace.thesis.id
-        last = ledger.snapshot_before(connection, id_, as_of)
-        at = as_of or (last.as_of if last else None)
-        if at is None:
-            raise ThesiswatchError("there is no score yet", "Run `thesis run` or `thesis replay`")
-        stored = ledger.standing(connection, id_, at)
-        version = last.thesis_version if last else workspace.thesis.version
-        thesis = thesis_of(connection, workspace.thesis, version)
-    sight = Sight.of(last.detail) if last else Sight()
-    confusion = last.detail.get("confusion") if last else None
-    return [as_ledger_row(row._mapping) for row in stored], thesis, at, sight, confusion
+        return standing.stood(connection, workspace.thesis, as_of)
 
 
 def _log_odds(probability: float) -> float:

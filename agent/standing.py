@@ -9,6 +9,7 @@ from typing import Any, Self
 from agent import events, health, score
 from agent import thesis as theses
 from agent.config import Config
+from agent.errors import ThesiswatchError
 from agent.evidence import Row
 from agent.health import Arrival, Health
 from agent.judge import llm
@@ -178,6 +179,22 @@ class Book:
     ) -> Standing:
         """Score what stands."""
         return assess(list(self._scored.values()), thesis, as_of, sight, confusion)
+
+
+def stood(connection: Any, thesis: Thesis, as_of: datetime | None) -> Standing:
+    """The score at `as_of`, or as the last pass left it, with thesis and blindness of that time.
+
+    Raises ThesiswatchError before the first pass.
+    """
+    last = ledger.snapshot_before(connection, thesis.id, as_of)
+    at = as_of or (last.as_of if last else None)
+    if at is None:
+        raise ThesiswatchError("there is no score yet", "Run `thesis run` or `thesis replay`")
+    rows = [as_ledger_row(row._mapping) for row in ledger.standing(connection, thesis.id, at)]
+    if last is None:
+        return assess(rows, thesis, at, Sight())
+    then = thesis_of(connection, thesis, last.thesis_version)
+    return assess(rows, then, at, Sight.of(last.detail), last.detail.get("confusion"))
 
 
 def thesis_of(connection: Any, thesis: Thesis, version: str) -> Thesis:

@@ -108,15 +108,20 @@ def read_settings(path: Path) -> tuple[Config, Thesis]:
     return config, theses.load(theses.find(config.thesis.file, config.folder))
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[Workspace]:
-    """A workspace that only looks; refuses a data folder that nothing was ever put in."""
-    config, thesis = read_settings(path)
+def require_data(config: Config) -> None:
+    """Raise ConfigError when nothing was ever put into the data folder."""
     if not exists(config.data_folder):
         raise ConfigError(
             f"there is no data in {config.data_folder} yet",
             "Run `thesis run`, `thesis import FILE` or `thesis replay FILE` first",
         )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Workspace]:
+    """A workspace that only looks; refuses a data folder that nothing was ever put in."""
+    config, thesis = read_settings(path)
+    require_data(config)
     database = open_to_read(config.data_folder)
     try:
         yield Workspace(config, thesis, database)

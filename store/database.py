@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from agent.errors import StoreBusy, StoreError
+from agent.errors import StoreBusy, StoreDamaged, StoreError
 from store import migrations, private
 
 FILE_NAME = "thesiswatch.sqlite3"
@@ -172,9 +172,11 @@ def is_full(folder: Path) -> bool:
         return False
 
 
-def damaged(folder: Path, reason: str) -> StoreError:
+def damaged(folder: Path, reason: str) -> StoreDamaged:
     """What is said of a database that is not as SQLite wrote it."""
-    return StoreError(f"the database in {folder} is damaged ({reason})", "Restore it from a backup")
+    return StoreDamaged(
+        f"the database in {folder} is damaged ({reason})", "Restore it from a backup"
+    )
 
 
 def _explain(reason: str, folder: Path) -> StoreError:

@@ -111,6 +111,20 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def empty(folder: Path) -> None:
+    """Start over with an empty index, without a process; waits for one that outlived its pass.
+
+    Raises StoreError when it has not come to its end within PATIENCE.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / LOCK_NAME, timeout=PATIENCE):
+            IndexWriter(folder, "").clear()
+    except Timeout as error:
+        raise StoreError(f"the index in {folder} is being written", "Run again") from error
+
+
 def serve(folder: Path, embedder: str, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until the pipe closes, be it in the middle of one."""
     from filelock import FileLock, Timeout

@@ -9,8 +9,8 @@ import pytest
 from agent.workspace import Workspace
 
 HEAVY = (
-    "apprise chromadb css_inline jinja2 langchain langchain_core matplotlib openai plotext scipy "
-    "sklearn wordllama".split()
+    "apprise chromadb css_inline jinja2 langchain langchain_core matplotlib openai plotext pyarrow "
+    "scipy sklearn wordllama".split()
 )
 FOR_HELP = [*HEAVY, "numpy", "sqlalchemy", "sqlmodel", "httpx", "feedparser", "rich"]
 
@@ -52,6 +52,14 @@ def test_a_command_that_only_reads_loads_no_index_no_model_and_no_vendor(
     found = loaded(*command, "--config", config)
     assert "sqlalchemy" in found
     assert found & set(HEAVY) == set()
+
+
+def test_a_backup_and_its_way_back_load_no_index_no_model_and_no_vendor(
+    told: Workspace, tmp_path: Path
+) -> None:
+    config, file = told.config.folder / "config.toml", tmp_path / "b.zip"
+    assert loaded("backup", file, "--config", config) & set(HEAVY) == set()
+    assert loaded("restore", file, "--config", tmp_path / "config.toml") & set(HEAVY) == set()
 
 
 def test_init_loads_no_store(tmp_path: Path) -> None:

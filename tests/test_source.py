@@ -18,6 +18,10 @@ JUDGED = {
         "store/bulk.py",
         "_prepared",
     ): "a table's name, and column names that it looks up in the table",
+    (
+        "store/damage.py",
+        "look",
+    ): "one of two pragmas, and names of our own tables as SQLite has them",
     ("store/database.py", "_prepare"): "pragmas from a list in the function",
     (
         "store/search.py",

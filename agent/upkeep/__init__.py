@@ -1,1 +1,1 @@
-"""What keeps a data folder fit for years: age, room, copies."""
+"""What keeps a data folder fit for years: copies of it, tables out of it, what may go."""

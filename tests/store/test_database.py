@@ -16,11 +16,12 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import StatementError
 
-from agent.errors import StoreBusy, StoreError
+from agent.errors import StoreBusy, StoreDamaged, StoreError
 from store import items, settings
 from store.database import (
     FILE_NAME,
     Database,
+    daemon_lock,
     exists,
     open_database,
     translated,
@@ -268,6 +269,21 @@ def test_lock_of_one_folder_leaves_another_free(tmp_path: Path) -> None:
         pass
 
 
+def test_second_daemon_is_told_which_one_runs_and_how_to_go_on(tmp_path: Path) -> None:
+    script = HOLD_LOCK.replace("writer_lock", "daemon_lock")
+    with another_process(script, tmp_path) as other:
+        with pytest.raises(StoreBusy) as busy, daemon_lock(tmp_path):
+            pass
+        assert busy.value.message == f"a daemon (pid {other.pid}) is running on {tmp_path}"
+        assert busy.value.way_out == "Stop it and run again"
+        with writer_lock(tmp_path):
+            pass  # it does not write all the time
+        other.kill()
+        other.wait()
+        with daemon_lock(tmp_path):
+            pass
+
+
 def test_reading_needs_no_lock(database: Database, tmp_path: Path) -> None:
     with another_process(HOLD_LOCK, tmp_path):
         assert count(database) == 0
@@ -322,7 +338,7 @@ def test_damaged_file_is_called_damaged(tmp_path: Path, damage: Callable[[bytes]
     whole.close()
     path = tmp_path / FILE_NAME
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(StoreError, match="is damaged") as damaged:
+    with pytest.raises(StoreDamaged, match="is damaged") as damaged:
         broken = open_database(tmp_path)
         try:
             with broken.writing() as connection:

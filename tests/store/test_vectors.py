@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from agent.errors import IndexBroken, IndexMismatch, StoreError
-from store import vectors
+from store import index_process, vectors
 from store.index_process import IndexProcess
 from store.vectors import FOLDER, WATERMARK, IndexReader, IndexWriter
 
@@ -276,3 +277,16 @@ def test_watermark_that_was_cut_off_does_not_stop_the_writer(
     (tmp_path / FOLDER / WATERMARK).write_bytes(b"")
     writer.add([2], some(1, seed=2))
     assert reader.numbers() == {1, 2}
+
+
+def test_index_is_emptied_without_a_process_and_not_under_one_that_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_process, "PATIENCE", 0.1)
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / WATERMARK).touch()
+    with FileLock(tmp_path / index_process.LOCK_NAME), pytest.raises(StoreError, match="written"):
+        index_process.empty(tmp_path)
+    assert (tmp_path / FOLDER / WATERMARK).exists()
+    index_process.empty(tmp_path)
+    assert not (tmp_path / FOLDER).exists()

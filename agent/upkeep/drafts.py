@@ -1,0 +1,96 @@
+"""Files that appear whole or not at all: written beside their place, then moved there."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from agent.errors import ThesiswatchError
+
+PREFIX = ".thesis-draft-"
+ABANDONED = timedelta(days=1)
+"""A draft this old is what a killed process left."""
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def beside(
+    folder: Path, now: datetime, *, make: bool = False, alone: bool = False
+) -> Iterator[Path]:
+    """A folder for drafts in `folder`, on the same disk, only its owner's; gone afterwards.
+
+    With `make` there need be no `folder` yet. `alone` is who holds a lock on it: any other draft
+    in it is a dead process'. What the system refuses meanwhile is a ThesiswatchError that names
+    `folder`.
+    """
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder, now, timedelta(0) if alone else ABANDONED)
+        with TemporaryDirectory(prefix=PREFIX, dir=folder, ignore_cleanup_errors=True) as name:
+            yield Path(name)
+    except OSError as error:
+        raise _said(error, folder) from error
+
+
+def new_file(path: Path) -> Any:
+    """A binary file to write that only its owner may read, from its first byte on."""
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def put(draft: Path, path: Path) -> None:
+    """Move a draft to its place, over what is there; on the disk when this returns."""
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    settle(path.parent)
+
+
+def write(path: Path, text: bytes) -> None:
+    """Write a small file, with its folder where there is none yet; only one process at a time may.
+
+    What one that was killed left of it is taken away. Raises ThesiswatchError naming the folder.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        with new_file(draft) as out:
+            out.write(text)
+        put(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise _said(error, path.parent) from error
+
+
+def settle(folder: Path) -> None:
+    """Have the names in a folder on the disk too, where a folder can be asked for that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _sweep(folder: Path, now: datetime, age: timedelta) -> None:
+    """Take away what processes that were killed left behind, from that age on."""
+    for path in folder.glob(f"{PREFIX}*"):
+        if not age or now.timestamp() - path.stat().st_mtime > age.total_seconds():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _said(error: OSError, folder: Path) -> ThesiswatchError:
+    if error.errno in _FULL:
+        return ThesiswatchError(
+            f"the disk of {folder} is full", "Nothing was changed: free some space and run again"
+        )
+    if error.errno == errno.ENOENT and not folder.is_dir():
+        return ThesiswatchError(f"there is no folder {folder}", "Make it, or name another")
+    reason = error.strerror or error
+    return ThesiswatchError(f"{folder} cannot be written: {reason}", "Name another folder")
