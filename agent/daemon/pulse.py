@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from pydantic import SecretStr
 
+from agent.channels.redaction import redact
 from agent.daemon import logs
 from store import private
 from store.swap import swap_in
@@ -37,8 +39,8 @@ class Heartbeat:
     version: str
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether it may be believed at `now`."""
-        return now - self.at <= STALE
+        """Whether it may be believed at `now`: one of a time to come was made by a wrong clock."""
+        return abs(now - self.at) <= STALE
 
 
 class Pulse:
@@ -75,18 +77,35 @@ class Pulse:
         tell_systemd("WATCHDOG=1")
 
     def ping(self, address: SecretStr | None, now: datetime) -> None:
-        """Ask the address that waits for us; one that cannot be reached is a line in the log."""
+        """Ask the address that waits for us; one that cannot be reached is a line in the log.
+
+        A look-up or an answer that takes its time is left behind: work goes on.
+        """
         if address is None:
             return
         if self._pinged is not None and timedelta(0) <= now - self._pinged < PING_EVERY:
             return
         self._pinged = now
-        import httpx
+        came: list[str] = []
+        asking = Thread(target=lambda: came.append(_ask(address)), name="ping", daemon=True)
+        asking.start()
+        asking.join(PING_TIMEOUT)
+        error = came[0] if came else f"no answer within {PING_TIMEOUT:g} seconds"
+        if error:
+            logs.warn("the ping did not get through", error=error)
 
-        try:
-            httpx.get(address.get_secret_value(), timeout=PING_TIMEOUT).raise_for_status()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            logs.warn("the ping did not get through", error=f"{type(error).__name__}: {error}")
+
+def _ask(address: SecretStr) -> str:
+    """Why an address could not be asked, without the address; "" when it was."""
+    import httpx
+
+    secret = address.get_secret_value()
+    try:
+        with httpx.stream("GET", secret, timeout=PING_TIMEOUT) as answer:
+            answer.raise_for_status()  # whatever else it says is not waited for
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+        return redact(f"{type(error).__name__}: {error}", secret)
+    return ""
 
 
 def read(folder: Path) -> Heartbeat | None:
