@@ -53,7 +53,7 @@ def serve(path: Path, clock: Callable[[], datetime], stream: TextIO = sys.stderr
         with opened(runner.settings.config, runner.settings.thesis):
             pass  # brought to the newest schema before anything is looked at
         ending = stack.enter_context(_told_to_end())
-        stack.enter_context(metrics.served(path, runner.settings.config, clock))
+        stack.enter_context(metrics.served(runner.settings, clock))
         scheduler = _scheduler(runner, clock())
         scheduler.start()
         _announce(runner)

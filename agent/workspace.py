@@ -120,7 +120,13 @@ def require_data(config: Config) -> None:
 @contextmanager
 def reading(path: Path) -> Iterator[Workspace]:
     """A workspace that only looks; refuses a data folder that nothing was ever put in."""
-    config, thesis = read_settings(path)
+    with looked_into(*read_settings(path)) as workspace:
+        yield workspace
+
+
+@contextmanager
+def looked_into(config: Config, thesis: Thesis) -> Iterator[Workspace]:
+    """See `reading`, for settings that were read already."""
     require_data(config)
     database = open_to_read(config.data_folder)
     try:

@@ -3,29 +3,31 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from agent.config import Config
 from agent.daemon import checkup, logs
+from agent.daemon.edits import Settings
 from agent.errors import ThesiswatchError
-from agent.workspace import reading
+from agent.workspace import looked_into
 
 HOST = "127.0.0.1"
 PREFIX = "thesiswatch"
 
 
 @contextmanager
-def served(path: Path, config: Config, clock: Callable[[], datetime]) -> Iterator[None]:
-    """Answer on the configured port while in it; do nothing where there is none."""
-    port = config.monitoring.metrics_port
+def served(settings: Settings, clock: Callable[[], datetime]) -> Iterator[None]:
+    """Answer on the configured port while in it; do nothing where there is none.
+
+    By the settings that the daemon goes by, whatever an edit says that it refused.
+    """
+    port = settings.config.monitoring.metrics_port
     if not port:
         yield
         return
     from prometheus_client import CollectorRegistry, start_http_server
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(path, clock))
+    registry.register(_Collector(settings, clock))
     try:
         server, thread = start_http_server(port, addr=HOST, registry=registry)
     except OSError as error:
@@ -45,14 +47,14 @@ def served(path: Path, config: Config, clock: Callable[[], datetime]) -> Iterato
 class _Collector:
     """Gauges of a data folder."""
 
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
-        self._path = path
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._settings = settings
         self._clock = clock
 
     def collect(self) -> Iterator[Any]:
         """Called for each answer; a folder that cannot be read is down, and no error."""
         try:
-            with reading(self._path) as workspace:
+            with looked_into(self._settings.config, self._settings.thesis) as workspace:
                 found = checkup.examine(workspace, self._clock())
         except ThesiswatchError as error:
             logs.warn("metrics could not be read", error=str(error))
