@@ -47,6 +47,7 @@ class Runner:
         self._resting: dict[Job, datetime] = {}
         self._failures: dict[Job, int] = {}
         self._held = False
+        self._noted: str | None = None
         self._stopping = threading.Event()
         self._busy = threading.Lock()
         self.pulse = pulse.Pulse(self.folder, clock())
@@ -169,18 +170,18 @@ class Runner:
 
     def _take_edits(self) -> None:
         before = self.settings.config.embedding
-        if not self.settings.refresh():
-            return
-        refused = self.settings.refused
-        if refused:
+        edited, refused = self.settings.refresh(), self.settings.refused
+        if edited and refused:
             logs.error("an edit was refused, what was before holds", error=refused)
-        else:
+        elif edited:
             self._redaction.learn(self.settings.config)
             logs.info("an edit was taken", thesis=self.settings.thesis.version)
         if self.settings.config.embedding != before:
             self._workspace = None
-        with self._opened().database.writing() as connection:
-            remembered.keep(connection, REFUSED_KEY, refused)
+        if refused != self._noted:  # at the start, too: what a daemon before this one refused
+            with self._opened().database.writing() as connection:
+                remembered.keep(connection, REFUSED_KEY, refused)
+            self._noted = refused
 
     def _opened(self) -> Workspace:
         """A workspace of the settings as they are now; the embedder stays from job to job."""
