@@ -32,14 +32,17 @@ class Settings:
         mark = self._mark()
         if mark == self._seen:
             return False
+        self._seen = mark  # of before they are read: what is edited meanwhile is seen next time
         try:
             config, thesis = read_settings(self.path)
             self._check(config, thesis)
         except ThesiswatchError as error:
-            self._seen, self.refused = mark, str(error)
+            self.refused = str(error)
             return True
+        is_another = thesis.path != self.thesis.path
         self.config, self.thesis, self.refused = config, thesis, ""
-        self._seen = self._mark()  # of the new thesis' files, if it is another one
+        if is_another:
+            self._seen = self._mark()
         return True
 
     def _check(self, config: Config, thesis: Thesis) -> None:
@@ -55,7 +58,8 @@ class Settings:
     def _files(self) -> Iterator[Path]:
         yield self.path
         yield self.path.resolve().parent / ENV_FILE
-        yield from self.thesis.path.parent.rglob("*")
+        yield self.thesis.path
+        yield from self.thesis.exemplars
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
