@@ -22,7 +22,7 @@ from store.database import (
     FILE_NAME,
     Database,
     _engine,
-    _is_full,
+    is_full,
     open_database,
     translated,
 )
@@ -216,7 +216,7 @@ def _step_through(source: sqlite3.Connection, target: sqlite3.Connection, place:
     try:
         source.backup(target, pages=PAGES, progress=watch, sleep=PAUSE)
     except sqlite3.OperationalError as error:
-        if _code(error) != sqlite3.SQLITE_FULL and not _is_full(place):
+        if _code(error) != sqlite3.SQLITE_FULL and not is_full(place):
             raise
         raise StoreError(
             f"the disk of {place} is full", "Nothing was changed: free some space and run again"

@@ -100,7 +100,8 @@ def writer_lock(folder: Path, patience: float = 0.0) -> Iterator[None]:
     Raises StoreBusy, naming the process that holds it, when it is not free within `patience`
     seconds.
     """
-    says = f"is writing to {folder}", "Wait for it to finish, or stop it, and run again"
+    what = f"another thesis process (pid {{}}) is writing to {folder}"
+    says = what, "Wait for it to finish, or stop it, and run again"
     with _held(folder, LOCK_NAME, says, patience):
         yield
 
@@ -108,7 +109,7 @@ def writer_lock(folder: Path, patience: float = 0.0) -> Iterator[None]:
 @contextmanager
 def daemon_lock(folder: Path) -> Iterator[None]:
     """Be the folder's only daemon. Raises StoreBusy, naming the one that there is."""
-    says = f"is the daemon of {folder}", "Stop it first; `thesis status` says how it does"
+    says = f"a daemon (pid {{}}) is running on {folder}", "Stop it and run again"
     with _held(folder, DAEMON_LOCK_NAME, says, 0.0):
         yield
 
@@ -141,9 +142,7 @@ def _held(folder: Path, name: str, says: tuple[str, str], patience: float) -> It
             lock.acquire()
         except Timeout as error:
             what, way_out = says
-            raise StoreBusy(
-                f"another thesis process (pid {_holder(path)}) {what}", way_out
-            ) from error
+            raise StoreBusy(what.replace("{}", _holder(path)), way_out) from error
         holder = path.with_name(f"{name}.pid")
         with open(holder, "w", opener=private.opener, encoding="utf-8") as out:
             out.write(str(os.getpid()))

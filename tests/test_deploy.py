@@ -6,6 +6,7 @@ import runpy
 import shlex
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import typer
 import yaml
 
 from agent import cli
+from agent.daemon import pulse
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -103,6 +105,7 @@ def test_unit_waits_for_its_word_keeps_it_alive_and_lets_it_end_cleanly(path: Pa
     assert settings["KillMode"] == "mixed"  # the index writer is no target of SIGTERM
     assert int(settings["TimeoutStopSec"]) > 10
     assert {"WatchdogSec", "MemoryMax", "RestartSec", *NEWER.split()} <= settings.keys()
+    assert timedelta(minutes=int(settings["WatchdogSec"].removesuffix("min"))) > pulse.STALE
     assert settings["UMask"] == "0077"
     assert settings["LimitCORE"] == "0"
     assert settings["NoNewPrivileges"] == "yes"

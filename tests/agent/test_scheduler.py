@@ -109,7 +109,7 @@ def test_daemon_reads_shows_that_it_lives_and_ends_when_told_to(
     assert thesis("status", "--alive", "--config", config).code == 0
     second = thesis("start", "--config", config)
     assert second.code == 1
-    assert f"pid {daemon.process.pid}) is the daemon of" in second.err
+    assert f"a daemon (pid {daemon.process.pid}) is running on" in second.err
     code, took = daemon.end()
     assert (code, took < 10) == (0, True), daemon.shown
     assert "Traceback" not in daemon.shown
