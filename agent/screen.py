@@ -688,6 +688,9 @@ def _table(*names: str) -> Any:
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in names:
-        side = "right" if name.startswith(">") else "left"
-        table.add_column(name.lstrip(">"), justify=side, overflow="fold")
+        table.add_column(
+            name.lstrip(">"),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+        )
     return table

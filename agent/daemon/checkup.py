@@ -120,8 +120,8 @@ class _Look:
 
     def _daemon(self) -> Iterator[Trouble]:
         beat, pid = self._beat, self._answer["daemon"]["pid"]
-        if beat is None or beat.is_fresh(self._now):
-            return
+        if beat is None or beat.is_fresh(self._now) or beat.at > self._now:
+            return  # one of a time to come is the clock's trouble
         since = f"since {beat.at:%Y-%m-%d %H:%M} UTC"
         if pid is not None:
             yield Trouble("daemon", f"pid {pid} shows no sign of life {since}", "Restart it")
