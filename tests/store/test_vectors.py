@@ -1,6 +1,8 @@
 """The index, with the real Chroma: in this process, and written by another."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 from agent.errors import IndexMismatch, StoreError
 from store import vectors
 from store.index_process import IndexProcess
-from store.vectors import FOLDER, WATERMARK, IndexReader, IndexWriter
+from store.vectors import ENTRIES, FOLDER, WATERMARK, IndexReader, IndexWriter
+from tests.damage import flip_page
 
 NAME = "fake-16"
 
@@ -265,3 +268,29 @@ def test_watermark_that_was_cut_off_does_not_stop_the_writer(
     (tmp_path / FOLDER / WATERMARK).write_bytes(b"")
     writer.add([2], some(1, seed=2))
     assert reader.numbers() == {1, 2}
+
+
+def test_damage_is_seen_and_a_whole_index_or_none_is_not_called_damaged(
+    writer: IndexWriter, tmp_path: Path
+) -> None:
+    assert not vectors.is_damaged(tmp_path)
+    writer.add(range(30), some(30))
+    assert not vectors.is_damaged(tmp_path)
+    writer.close()
+    assert not vectors.is_damaged(tmp_path)
+    flip_page(tmp_path / FOLDER / ENTRIES, "embeddings")
+    assert vectors.is_damaged(tmp_path)
+    (tmp_path / FOLDER / ENTRIES).write_bytes(b"no database" * 1000)
+    assert vectors.is_damaged(tmp_path)
+
+
+def test_an_index_that_is_being_written_is_not_called_damaged(
+    writer: IndexWriter, tmp_path: Path
+) -> None:
+    writer.add(range(30), some(30))
+    writer.close()
+    path = tmp_path / FOLDER / ENTRIES
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert not vectors.is_damaged(tmp_path)
