@@ -657,7 +657,7 @@ def sources(
 
 @app.command()
 def doctor(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Check configuration, data folder, clock, key, embedder and index; say what to do."""
+    """Check configuration, data, clock, keys, index, daemon and messages; say what to do."""
     from dataclasses import asdict
 
     from agent import doctor as checks

@@ -194,7 +194,8 @@ class _Look:
         ]
         if stuck:
             found = f"{len(stuck):,} could not be sent yet: {stuck[0]['error']}"
-            yield Trouble("messages", found, "They are tried again for two days")
+            way_out = "`thesis alerts test NAME` tries its channel; they wait for two days"
+            yield Trouble("messages", found, way_out)
 
     def _of_index(self) -> Iterator[Trouble]:
         waiting = self._answer["index_waiting"]
