@@ -630,13 +630,17 @@ def status(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Jobs, backlog, sources, spend, index, disk; exit code 1 when something needs attention."""
+    if alive:
+        from agent import config as configuration
+        from agent.daemon import pulse
+
+        is_alive = pulse.is_alive(configuration.load(config).data_folder, now())
+        raise typer.Exit(0 if is_alive else 1)
     from agent import screen
     from agent.daemon import checkup
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        if alive:
-            raise typer.Exit(0 if checkup.is_alive(workspace, now()) else 1)
         answer = checkup.examine(workspace, now())
     _print_json(answer) if as_json else screen.status(answer)
     if answer["troubles"]:
@@ -669,7 +673,7 @@ def sources(
 
 @app.command()
 def doctor(as_json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Check configuration, data folder, clock, key, embedder and index; say what to do."""
+    """Check configuration, data, clock, keys, index, daemon and messages; say what to do."""
     from dataclasses import asdict
 
     from agent import doctor as checks

@@ -53,6 +53,9 @@ def deliver(workspace: Workspace, now: datetime) -> Delivered:
         else:
             failures.append(error)
             down.add(row.channel)
+    if down:
+        with database.writing() as connection:
+            messages.put_off(connection, down, now + FIRST_WAIT)
     with database.reading() as connection:
         counts = messages.counts(connection)
     left = (counts.get(state, 0) for state in (messages.WAITING, messages.DEAD))

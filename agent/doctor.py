@@ -109,7 +109,7 @@ def _stored(
         if "key" not in ill:
             found = _check("embedder", lambda: _embedder(workspace))
             yield found
-            if found.well:
+            if found.well and not is_full(config.data_folder):  # Chroma needs room to look
                 yield _check("index", lambda: _index(workspace))
         yield from _in_operation(workspace, now, ill)
     finally:

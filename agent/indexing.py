@@ -90,6 +90,6 @@ class Indexer:
         if self._sent:
             self._sent[0].exception()
             self._sent = None
+        self._process.clear()  # first: dead in between, what is left is an index that lacks all
         with self._database.writing() as connection:
             outbox.refill(connection)
-        self._process.clear()

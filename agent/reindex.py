@@ -18,9 +18,9 @@ def rebuild(workspace: Workspace, *, embed_again: bool, progress: Progress = sil
     """
     if embed_again:
         _embed_all(workspace, progress)
+    workspace.index.clear()
     with workspace.database.writing() as connection:
         waiting = outbox.refill(connection)
-    workspace.index.clear()
     with Pass(workspace, progress):
         pass
     return waiting

@@ -7,7 +7,6 @@ thread, so that no two ever overlap. A tick that came late, because the machine 
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +24,7 @@ from store.database import daemon_lock, translated
 TICK = 30
 """Seconds between two times that a job is asked, give or take JITTER."""
 JITTER = 5
+NAP = 0.2
 LOOK_UP = 5.0
 """Seconds between two looks at the clock."""
 JUMP = 60.0
@@ -83,7 +83,7 @@ def _scheduler(runner: Runner, now: datetime) -> Any:
     return scheduler
 
 
-def _watch(scheduler: Any, clock: Callable[[], datetime], ending: threading.Event) -> None:
+def _watch(scheduler: Any, clock: Callable[[], datetime], ending: "Ending") -> None:
     """Wait for the end, and wake the jobs when the clock is set back: they wait for their hour."""
     ahead = _ahead(clock)
     while not ending.wait(LOOK_UP):
@@ -129,15 +129,33 @@ def _announce(runner: Runner) -> None:
     )
 
 
+class Ending:
+    """A flag for signals' handlers: the lock of a threading.Event might be held by who waits."""
+
+    def __init__(self) -> None:
+        self._has_come = False
+
+    def come(self, *_: object) -> None:
+        """Called by the system, in the midst of anything."""
+        self._has_come = True
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for it; whether it has come."""
+        until = time.monotonic() + seconds
+        while not self._has_come and time.monotonic() < until:
+            time.sleep(NAP)
+        return self._has_come
+
+
 @contextmanager
-def _told_to_end() -> Iterator[threading.Event]:
-    """An event that is set by the signals that end a program."""
-    ending = threading.Event()
+def _told_to_end() -> Iterator["Ending"]:
+    """Whether a signal that ends programs has come."""
+    ending = Ending()
     before = {}
     for name in ENDINGS:
         number = getattr(signal, name, None)
         if number is not None:
-            before[number] = signal.signal(number, lambda *_: ending.set())
+            before[number] = signal.signal(number, ending.come)
     try:
         yield ending
     finally:

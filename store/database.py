@@ -17,6 +17,8 @@ from store import migrations, private
 FILE_NAME = "thesiswatch.sqlite3"
 LOCK_NAME = "writer.lock"
 DAEMON_LOCK_NAME = "daemon.lock"
+GLANCE = 1.0
+"""Seconds for which somebody who only looks whether there is a daemon may hold its lock."""
 BUSY_SECONDS = 5.0
 ROOM_NEEDED = 1_000_000
 
@@ -110,7 +112,7 @@ def writer_lock(folder: Path, patience: float = 0.0) -> Iterator[None]:
 def daemon_lock(folder: Path) -> Iterator[None]:
     """Be the folder's only daemon. Raises StoreBusy, naming the one that there is."""
     says = f"a daemon (pid {{}}) is running on {folder}", "Stop it and run again"
-    with _held(folder, DAEMON_LOCK_NAME, says, 0.0):
+    with _held(folder, DAEMON_LOCK_NAME, says, GLANCE):
         yield
 
 
@@ -214,7 +216,7 @@ def _prepare(connection: Any, record: object) -> None:
     connection.isolation_level = None  # transactions are ours to begin: see _begin
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "cache_size=-32000",

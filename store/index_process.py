@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ from store.vectors import IndexWriter, Vectors
 LOCK_NAME = "index.lock"
 PATIENCE = 60.0
 """Seconds to wait for an orphaned writer to finish its batch."""
+LONGEST = 900.0
+"""Seconds that one request may take: a batch takes some; what hangs is ended, and done again."""
 OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 """On Windows a process in a group of its own hears no Ctrl-C; elsewhere see _deaf."""
 _ERRORS = {one.__name__: one for one in (IndexBroken, IndexMismatch, StoreError)}
@@ -67,12 +70,16 @@ class IndexProcess:
     def _ask(self, request: dict[str, Any], payload: bytes) -> None:
         process = self._process = self._process or self._start()
         assert process.stdin is not None and process.stdout is not None
+        watch = threading.Timer(LONGEST, process.kill)
+        watch.start()
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n" + payload)
             process.stdin.flush()
             line = process.stdout.readline()
         except OSError:  # the pipe is broken; Windows calls that an invalid argument
             line = b""
+        finally:
+            watch.cancel()
         if not line:
             self._process = None
             process.communicate()

@@ -1,7 +1,7 @@
 """Messages on their way: queued in the transaction that has reason to, sent later, never twice
 queued, given up only with a reason."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,12 @@ def failed(connection: Connection, id_: str, due_at: datetime, error: str, *, su
     if sure:
         values["unsure"] = _MESSAGE.c.unsure - 1
     connection.execute(update(_MESSAGE).where(_MESSAGE.c.id == id_).values(values))
+
+
+def put_off(connection: Connection, channels: Collection[str], until: datetime) -> None:
+    """Let what else waits for these channels wait until then; no attempt was made."""
+    query = update(_MESSAGE).where(_MESSAGE.c.state == WAITING, _MESSAGE.c.due_at < until)
+    connection.execute(query.where(_MESSAGE.c.channel.in_(channels)).values(due_at=until))
 
 
 def give_up(connection: Connection, id_: str, error: str) -> None:

@@ -14,8 +14,8 @@ def flip(path: Path, start: int, count: int) -> None:
         file.write(bytes(byte ^ 0xFF for byte in data))
 
 
-def flip_page(path: Path, name: str, *, last: bool = False) -> None:
-    """Turn a page of an SQLite file: the first of a table or index, or the `last` of its leaves.
+def flip_page(path: Path, name: str) -> None:
+    """Turn the first page of a table or index of an SQLite file.
 
     What waits in the file's log is brought in before, so that the page is what is read.
     """
@@ -25,8 +25,4 @@ def flip_page(path: Path, name: str, *, last: bool = False) -> None:
         (page,) = connection.execute(
             "SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)
         ).fetchone()
-        if last:
-            (page,) = connection.execute(
-                "SELECT max(pageno) FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (name,)
-            ).fetchone()
     flip(path, (page - 1) * size, size)

@@ -1,6 +1,7 @@
 """A web server on the loopback for as long as a `with` block lasts."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Event, Thread
 from typing import Self
 
@@ -26,6 +27,10 @@ class Loopback:
 
         self._server = Server(("127.0.0.1", 0), handler)
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,))
+
+    def encrypt(self, context: SSLContext) -> None:
+        """Speak TLS from the start on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

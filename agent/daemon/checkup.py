@@ -60,12 +60,6 @@ def examine(workspace: Workspace, now: datetime) -> Answer:
     return answer
 
 
-def is_alive(workspace: Workspace, now: datetime) -> bool:
-    """Whether a daemon showed in the last minutes that it gets work done."""
-    beat = pulse.read(workspace.database.folder)
-    return beat is not None and beat.is_fresh(now)
-
-
 def _jobs(workspace: Workspace, now: datetime) -> list[Answer]:
     """Each job in a row: what it did last, and when it runs next."""
     with workspace.database.reading() as connection:
@@ -197,7 +191,8 @@ class _Look:
         ]
         if stuck:
             found = f"{len(stuck):,} could not be sent yet: {stuck[0]['error']}"
-            yield Trouble("messages", found, "They are tried again for two days")
+            way_out = "`thesis alerts test NAME` tries its channel; they wait for two days"
+            yield Trouble("messages", found, way_out)
 
     def _of_index(self) -> Iterator[Trouble]:
         waiting = self._answer["index_waiting"]

@@ -47,10 +47,20 @@ class Settings:
 
     def _check(self, config: Config, thesis: Thesis) -> None:
         """What a running daemon cannot change."""
-        moved = config.data_folder != self.config.data_folder
-        if moved or thesis.id != self.thesis.id:
-            what = "[data] folder" if moved else "the thesis' id"
-            raise ThesiswatchError(f"{what} was changed", "Restart `thesis start` to use it")
+        before, again = self.config, "Restart `thesis start` to use it"
+        if config.data_folder != before.data_folder:
+            raise ThesiswatchError("[data] folder was changed", again)
+        if thesis.id != self.thesis.id:
+            raise ThesiswatchError("the thesis' id was changed", again)
+        if config.monitoring != before.monitoring:
+            raise ThesiswatchError("[monitoring] was changed", again)
+        if config.embedding.kind != before.embedding.kind or (
+            config.embedding.model != before.embedding.model
+        ):
+            raise ThesiswatchError(
+                "another embedder was chosen",
+                "Stop `thesis start`, run `thesis index rebuild --embed-again`, and start again",
+            )
 
     def _mark(self) -> Mark:
         return tuple(sorted(_stamp(path) for path in self._files()))

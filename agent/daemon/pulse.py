@@ -108,6 +108,12 @@ def _ask(address: SecretStr) -> str:
     return ""
 
 
+def is_alive(folder: Path, now: datetime) -> bool:
+    """Whether a folder's daemon showed in the last minutes that it gets work done."""
+    beat = read(folder)
+    return beat is not None and beat.is_fresh(now)
+
+
 def read(folder: Path) -> Heartbeat | None:
     """The last heartbeat of a folder's daemon; None when there is none that can be read."""
     try:

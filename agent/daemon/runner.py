@@ -24,6 +24,8 @@ REFUSED_KEY = "edit refused"
 """Why the daemon goes on with the configuration of before an edit, or ""."""
 NOTED = timedelta(minutes=1)
 """A clock that was set back by more than this is told of."""
+LONGEST_TURN = timedelta(minutes=15)
+"""For so long another process may hold the right to write before that is called a failure."""
 MOST_FAILURES = 3
 """From so many in a row on nothing is pinged: the silence is the alarm."""
 
@@ -46,6 +48,7 @@ class Runner:
         self._workspace: Workspace | None = None
         self._resting: dict[Job, datetime] = {}
         self._failures: dict[Job, int] = {}
+        self._waiting: dict[Job, datetime] = {}
         self._held = False
         self._noted: str | None = None
         self._stopping = threading.Event()
@@ -90,10 +93,18 @@ class Runner:
             except Stopped:
                 logs.info("job stopped", job=job.value)
             except StoreBusy as error:
-                logs.info("job waits", job=job.value, error=error.message)
+                self._wait(job, wall, error)
             except Exception as error:  # noqa: BLE001  # see the module's docstring
                 self._fail(job, wall, error)
             return False
+
+    def _wait(self, job: Job, wall: datetime, error: StoreBusy) -> None:
+        """Let somebody else finish; who never does is a failure, and no longer kept quiet."""
+        since = self._waiting.setdefault(job, wall)
+        if abs(wall - since) < LONGEST_TURN:
+            logs.info("job waits", job=job.value, error=error.message)
+        else:
+            self._fail(job, wall, error)
 
     def _rests(self, job: Job, wall: datetime) -> bool:
         """Whether it failed a moment ago; a clock that was set back since prolongs no rest."""
@@ -118,6 +129,7 @@ class Runner:
             situation.keep_instant(connection, now)
         self._resting.pop(job, None)
         self._failures.pop(job, None)
+        self._waiting.pop(job, None)
         for complaint in done.complaints:
             logs.warn(complaint, job=job.value)
         logs.info("job done", job=job.value, said=done.said, seconds=round(seconds, 2))

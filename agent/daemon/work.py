@@ -70,8 +70,10 @@ def score(workspace: Workspace, now: datetime, progress: Progress) -> Done:
 
 def alert(workspace: Workspace, now: datetime, progress: Progress) -> Done:
     """See which alerts fire, and send what waits."""
-    told = alerting.update(workspace, now)
-    sent = delivery.deliver(workspace, now)
+    try:
+        told = alerting.update(workspace, now)
+    finally:  # what waits has nobody else to send it
+        sent = delivery.deliver(workspace, now)
     heads = "; ".join(f"{one.alert.id} {one.telling}" for one in told)
     return Done(_sent(sent) + (f"; {heads}" if heads else ""), _lines(sent.failures))
 

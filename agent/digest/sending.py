@@ -28,21 +28,32 @@ class Told:
 def send_due(workspace: Workspace, now: datetime) -> list[Digest]:
     """Queue the digests that are due and were neither sent nor skipped; returns what was queued.
 
-    Raises ThesiswatchError when one cannot be made.
+    Raises ThesiswatchError when one cannot be made; the others are queued all the same.
     """
-    chosen = workspace.config.digest
     local = now.astimezone(workspace.config.alerts.zone)
-    queued = []
+    queued: list[Digest] = []
+    failures: list[ThesiswatchError] = []
     for kind, day in pending(workspace, now):
         if day < local.date() - ONE_DAY and not _was_any(workspace, kind):
             _mark_done(workspace, kind, day)  # missed before anybody asked for it
             continue
-        made = making.make(workspace, day, now, kind, ask=True, catching_up=True)
-        if chosen.quiet_days or not made.facts.is_quiet:
-            send(workspace, made, now)
-            queued.append(made)
-        _mark_done(workspace, kind, day)
+        try:
+            queued += _send_one(workspace, kind, day, now)
+        except ThesiswatchError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return queued
+
+
+def _send_one(workspace: Workspace, kind: Kind, day: date, now: datetime) -> list[Digest]:
+    """Make and queue the digest of a day, if it is one that goes out."""
+    made = making.make(workspace, day, now, kind, ask=True, catching_up=True)
+    is_wanted = workspace.config.digest.quiet_days or not made.facts.is_quiet
+    if is_wanted:
+        send(workspace, made, now)
+    _mark_done(workspace, kind, day)
+    return [made] if is_wanted else []
 
 
 def pending(workspace: Workspace, now: datetime) -> list[tuple[Kind, date]]:

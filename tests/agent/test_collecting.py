@@ -314,3 +314,15 @@ def test_sources_are_tried_out_without_keeping_anything(
         assert one.seconds < 3.0
     assert states(workspace) == {}
     assert stored(workspace) == []
+
+
+def test_a_source_is_asked_again_once_a_clock_that_was_ahead_is_right(
+    watching: Opened, server: FeedServer
+) -> None:
+    server.put("/one", rss(DEEPSEEK), cache_control="max-age=3600")
+    workspace = watching("one")
+    collect(workspace, NOW + 400 * 24 * HOUR)
+    collect(workspace, NOW + 400 * 24 * HOUR + HOUR / 2)
+    assert len(server.seen) == 1
+    collect(workspace, NOW)
+    assert len(server.seen) == 2

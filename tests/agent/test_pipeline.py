@@ -382,3 +382,14 @@ def test_progress_counts_every_item_through_every_stage(workspace: Workspace) ->
 
     replay(workspace, fetched(*STORY), "story", progress)
     assert moved == dict.fromkeys(("embed", "group", "judge", "score", "replay"), len(STORY))
+
+
+def test_score_is_kept_on_after_a_replay_of_today_that_closed_its_day(
+    workspace: Workspace,
+) -> None:
+    replay(workspace, fetched(*STORY), "story")
+    noon = datetime(2025, 2, 3, 12, tzinfo=UTC)  # the replay's last day, which it ended
+    hour = timedelta(hours=1)
+    assert pipeline.score(workspace, noon, hour) is not None
+    assert pipeline.score(workspace, noon + hour / 2, hour) is None
+    assert pipeline.score(workspace, noon + hour, hour) is not None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -175,7 +175,7 @@ def test_jobs_are_woken_when_the_clock_is_set_back_and_not_when_it_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scheduler, "LOOK_UP", 0.01)
-    offset, ending, jobs = [timedelta(0)], Event(), Jobs()
+    offset, ending, jobs = [timedelta(0)], scheduler.Ending(), Jobs()
 
     def clock() -> datetime:
         return datetime.now(UTC) + offset[0]  # noqa: TID251
@@ -191,7 +191,7 @@ def test_jobs_are_woken_when_the_clock_is_set_back_and_not_when_it_goes_on(
         while not jobs.moved and time.monotonic() < until:
             time.sleep(0.01)
     finally:
-        ending.set()
+        ending.come()
         watch.join()
     assert len(jobs.moved) == 1
     assert abs(jobs.moved[0] - clock()) < timedelta(minutes=1)

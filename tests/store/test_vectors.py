@@ -1,7 +1,9 @@
 """The index, with the real Chroma: in this process, and written by another."""
 
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from filelock import FileLock
 from agent.errors import IndexBroken, IndexMismatch, StoreError
 from store import index_process, vectors
 from store.index_process import IndexProcess
-from store.vectors import FOLDER, WATERMARK, IndexReader, IndexWriter
+from store.vectors import DATABASE, FOLDER, WATERMARK, IndexReader, IndexWriter
+from tests.damage import flip_page
 
 NAME = "fake-16"
 
@@ -290,3 +293,29 @@ def test_index_is_emptied_without_a_process_and_not_under_one_that_lives(
     assert (tmp_path / FOLDER / WATERMARK).exists()
     index_process.empty(tmp_path)
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_damage_is_seen_and_a_whole_index_or_none_is_not_called_damaged(
+    writer: IndexWriter, tmp_path: Path
+) -> None:
+    assert not vectors.is_damaged(tmp_path)
+    writer.add(range(30), some(30))
+    assert not vectors.is_damaged(tmp_path)
+    writer.close()
+    assert not vectors.is_damaged(tmp_path)
+    flip_page(tmp_path / FOLDER / DATABASE, "embeddings")
+    assert vectors.is_damaged(tmp_path)
+    (tmp_path / FOLDER / DATABASE).write_bytes(b"no database" * 1000)
+    assert vectors.is_damaged(tmp_path)
+
+
+def test_an_index_that_is_being_written_is_not_called_damaged(
+    writer: IndexWriter, tmp_path: Path
+) -> None:
+    writer.add(range(30), some(30))
+    writer.close()
+    path = tmp_path / FOLDER / DATABASE
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert not vectors.is_damaged(tmp_path)

@@ -286,3 +286,12 @@ def test_command_sends_it_once(
     assert len(mail.taken) == 1
     weekly = command("digest", "--date", DAY, "--weekly", "--config", config)
     assert "2025-01-18 - 2025-01-24" in weekly.out
+
+
+def test_digest_goes_on_after_a_clock_that_was_ahead(
+    opened: Callable[..., Workspace], mail: MailServer
+) -> None:
+    workspace = opened()
+    for now in (MORNING, MORNING + timedelta(days=400), MORNING + timedelta(days=1)):
+        assert len(sending.send_due(workspace, now)) == 1
+    assert sending.send_due(workspace, MORNING + timedelta(days=1, hours=1)) == []
