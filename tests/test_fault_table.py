@@ -30,7 +30,7 @@ from agent.thesis import Thesis
 from agent.workspace import Workspace
 from store import messages
 from store.database import FILE_NAME, open_database, open_to_read
-from store.vectors import ENTRIES, FOLDER
+from store.vectors import DATABASE, FOLDER
 from tests.chat_server import ChatServer
 from tests.command import Ran
 from tests.command import thesis as command
@@ -261,7 +261,7 @@ def test_read_only_folder(home: Home) -> None:
 def test_damaged_index(home: Home) -> None:
     before = home.score()
     with home.row("A file of the vector index is damaged"):
-        flip_page(home.data / FOLDER / ENTRIES, "embedding_metadata")
+        flip_page(home.data / FOLDER / DATABASE, "embedding_metadata")
         assert home.ill() == ["index"]
         assert home.troubles() == []  # the daemon mends it, nobody need look
         home.daemon(25 * HOUR)
@@ -274,7 +274,7 @@ def test_damaged_index(home: Home) -> None:
 def test_damaged_index_in_a_run(home: Home) -> None:
     """The run that has something to add finds an index that cannot be opened."""
     with home.row("The vector index cannot be opened"):
-        (home.data / FOLDER / ENTRIES).write_bytes(b"no database" * 1000)
+        (home.data / FOLDER / DATABASE).write_bytes(b"no database" * 1000)
         home.run("ask", "What about the bakery?")
         home.put(NEXT)
         assert home.run("run").code == 0
@@ -333,6 +333,7 @@ def test_missing_key(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         assert home.troubles() == ["job judge"]
         assert home.score() == before
         (home.folder / ".env").write_text("OPENAI_API_KEY=sk-test-4242\n", encoding="utf-8")
+        (home.folder / ".env").chmod(0o600)
         home.daemon(HOUR)
         assert home.is_scored()
         assert server.keys == ["Bearer sk-test-4242"]
