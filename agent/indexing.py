@@ -2,7 +2,7 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from agent.errors import IndexBroken
+from agent.errors import IndexBroken, StoreError
 from agent.workspace import Workspace
 from store import items, outbox
 from store.database import is_full
@@ -58,7 +58,13 @@ class Indexer:
         self._looked_at = True
         with self._database.reading() as connection:
             handed_over = items.count_vectors(connection) > outbox.lag(connection)
-        if handed_over and (is_outdated(self._database.folder) or not self._process.is_whole()):
+        folder = self._database.folder
+        if handed_over and (is_outdated(folder) or not self._process.is_whole()):
+            if is_full(folder):
+                raise StoreError(
+                    f"the disk of {folder} is full: the vector index cannot be made anew",
+                    "Nothing was lost: free some space, and it is made by the next pass",
+                )
             self._empty()
 
     def _send(self) -> bool:

@@ -369,9 +369,7 @@ def _disk(found: dict[str, Any]) -> str:
 
 def _jobs(rows: Sequence[dict[str, Any]]) -> None:
     """What each job did last, and when it runs next."""
-    from rich.table import Table
-
-    table = Table("job", "last", "next", "what came of it", box=None, pad_edge=False)
+    table = _table("job", "last", "next", "what came of it")
     for row in rows:
         next_at = _minute(row["next_at"]) if row["next_at"] else "when needed"
         said = f"[red]{safe(row['error'])}[/red]" if row["failures"] else safe(row["said"])
@@ -685,9 +683,14 @@ def _bar(value: float, widest: float, width: int = 24) -> str:
 
 
 def _table(*names: str) -> Any:
+    """A table that breaks what is too long and cuts nothing; ">" begins a column of numbers."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in names:
-        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
+        table.add_column(
+            name.lstrip(">"),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+        )
     return table

@@ -146,7 +146,9 @@ def test_kept_folder_is_of_its_schema_full_and_of_no_machine(tmp_path: Path) -> 
             assert re.findall(rb"/(?:home|root|tmp|work|Users|var)/\w*", file.read_bytes()) == []
 
 
-@pytest.mark.skipif("THESISWATCH_FOLDERS" not in os.environ, reason="it takes minutes; set THESISWATCH_FOLDERS")
+@pytest.mark.skipif(
+    "THESISWATCH_FOLDERS" not in os.environ, reason="it takes minutes; set THESISWATCH_FOLDERS"
+)
 def test_folder_of_this_version_can_be_made(tmp_path: Path) -> None:
     packed = make.make(story.ROOT, tmp_path)
     assert packed.name == f"{migrations.HEAD}{ENDING}"

@@ -13,10 +13,11 @@ from agent.daemon.runner import MOST_FAILURES, REFUSED_KEY
 from agent.report import Answer, iso
 from agent.upkeep import disk
 from agent.workspace import Workspace
+from store import items, ledger, settings
 from store import jobs as stored
-from store import ledger, settings
 from store.database import daemon_pid, translated
 from store.messages import WAITING
+from store.models import ItemState
 
 OVERDUE = timedelta(hours=1)
 """A job that a living daemon is so late with does not run."""
@@ -114,7 +115,7 @@ class _Look:
     def _daemon(self) -> Iterator[Trouble]:
         beat, pid = self._beat, self._answer["daemon"]["pid"]
         if beat is None or beat.is_fresh(self._now) or beat.at > self._now:
-            return  # one of a time to come says something of the clock
+            return  # one of a time to come is the clock's trouble
         since = f"since {beat.at:%Y-%m-%d %H:%M} UTC"
         if pid is not None:
             yield Trouble("daemon", f"pid {pid} shows no sign of life {since}", "Restart it")
@@ -163,9 +164,11 @@ class _Look:
 
     def _of_judge(self) -> Iterator[Trouble]:
         waiting = self._answer["items"].get("deferred", 0)
-        if waiting:
-            found = f"{waiting:,} items wait for the language model"
-            yield Trouble("judge", found, "See its last outcome above, the key and the budget")
+        with self._workspace.database.reading() as connection:
+            last = items.newest_in(connection, ItemState.DEFERRED, 1)
+        for one in last:
+            found = f"{waiting:,} items wait for the language model: {one.state_reason}"
+            yield Trouble("judge", found, "See to the key, the address and the budget")
 
     def _of_sources(self) -> Iterator[Trouble]:
         rows = self._answer["sources"]

@@ -206,13 +206,16 @@ def test_batch_handed_over_while_a_pass_goes_on_does_not_hide_that_the_index_was
     assert old.is_complete
 
 
-def test_full_disk_is_no_reason_to_empty_the_index(
-    home: Callable[[int], Home], static_embedder: StaticEmbedder
+@pytest.mark.parametrize("version", ["", "0.0.1"])
+def test_full_disk_is_no_reason_to_empty_the_index_be_it_outdated(
+    home: Callable[[int], Home], static_embedder: StaticEmbedder, version: str
 ) -> None:
     kept = home(FEW)
     with small_disk(kept.folder.parent / "disk", megabytes=8) as disk:
         shutil.copytree(kept.folder, disk.place / "home")
         there = Home(disk.place / "home", static_embedder)
+        if version:
+            (there.index / VERSION).write_text(version, encoding="ascii")
 
         def one_more(workspace: Workspace) -> bool:
             fill(workspace, FEW + 1, 1)
@@ -227,7 +230,7 @@ def test_full_disk_is_no_reason_to_empty_the_index(
         numbers = indexed(there.data, static_embedder.name)
         assert embedded(there.data) - numbers <= {FEW + 1}
         assert select(there.data, "SELECT count(*) FROM index_outbox") == [(1,)]
-        assert there.use(pipeline.index) in (True, False)
+        assert there.use(pipeline.index) == bool(version)
         assert there.is_complete
 
 
