@@ -52,7 +52,8 @@ def deliver(workspace: Workspace, now: datetime) -> Delivered:
             sent += 1
         else:
             failures.append(error)
-            down.add(row.channel)
+            if row.unsure < MOST_UNSURE:  # else it was not even tried
+                down.add(row.channel)
     if down:
         with database.writing() as connection:
             messages.put_off(connection, down, now + FIRST_WAIT)

@@ -333,6 +333,7 @@ def test_missing_key(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         assert home.troubles() == ["job judge"]
         assert home.score() == before
         (home.folder / ".env").write_text("OPENAI_API_KEY=sk-test-4242\n", encoding="utf-8")
+        (home.folder / ".env").chmod(0o600)
         home.daemon(HOUR)
         assert home.is_scored()
         assert server.keys == ["Bearer sk-test-4242"]

@@ -1,4 +1,3 @@
-import os
 import re
 import shutil
 import sqlite3
@@ -439,7 +438,7 @@ PLANTED = [
     ("damage_the_index", "index", "damaged", "`thesis index rebuild`"),
     ("set_the_clock_back", "clock", "is before the last pass, 2025-02-04 00:06", "Set the clock"),
     ("kill_the_daemon", "daemon", "not running since 2025-02-04 00:06", "`thesis start`"),
-    ("hang_the_daemon", "daemon", f"pid {os.getpid()} shows no sign of life", "Restart it"),
+    ("hang_the_daemon", "daemon", "shows no sign of life", "Restart it"),
     ("fail_a_job", "jobs", "files failed 4 times in a row: the endpoint failed", "log"),
     ("lose_sight", "sources seen", "1 of 1 cannot be seen: archive", "--check"),
     ("wait_for_the_model", "verdicts", "1 items wait for the language model", "key"),

@@ -71,7 +71,7 @@ def test_existence_is_asked_without_making_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 1)]
+    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2)]
 )
 def test_pragma_is_set_on_every_connection(database: Database, pragma: str, value: Any) -> None:
     with database.reading() as one, database.reading() as other:

@@ -410,7 +410,14 @@ def test_record_that_its_library_formats_wrongly_is_kept_and_clean(
 # Lines
 
 
-HOSTILE = "a\x1b[31m\x9b2J\nFAKE 2026-01-01 error\r\u2028\u202e\x00\x7f\ud800 tail"
+HOSTILE = "a\x1b[31m\x9b2J\nFAKE 2026-01-01 error\r\u2028\u202e\x00\x7f tail"
+
+
+def test_half_a_character_is_spelled_out() -> None:
+    record = logging.LogRecord(logs.LOGGER, logging.INFO, "", 0, "half \ud800", None, None)
+    line = logs.JsonLine(logs.Redaction()).format(record)
+    assert line.isascii()
+    assert json.loads(line)["event"] == "half \ud800"
 
 
 def test_each_line_of_the_file_is_an_object_and_nothing_in_it_steers_a_terminal(

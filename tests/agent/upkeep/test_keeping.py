@@ -218,7 +218,7 @@ AGES = {"i1": 404, "i2": 28, "i3": 13}
         ({"text_days": 1}, {"i1", "i2"}, 1, 1),  # what is grouped with the new ones stays
         ({"text_days": 500, "refused_days": 500, "mail_days": 500}, set(), 0, 0),
     ],
-    ids=str,
+    ids=["by default", "never", "twenty days", "one day", "long"],
 )
 def test_days_decide_and_nothing_goes_for_a_zero(
     fresh: Opened, retention: dict[str, int], texts: set[str], refused: int, mail: int
