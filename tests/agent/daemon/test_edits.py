@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent import config as configuration
-from agent.daemon import checkup
+from agent.daemon import checkup, logs
 from agent.daemon.edits import Settings
 from agent.daemon.jobs import Job
 from agent.daemon.runner import REFUSED_KEY, Runner
@@ -301,6 +301,21 @@ def test_refusal_is_forgotten_by_a_daemon_that_starts_with_what_was_corrected(
     with reading(path) as workspace, workspace.database.reading() as connection:
         assert remembered.read(connection, REFUSED_KEY) == ""
     again.stop(1)
+
+
+def test_secret_that_an_edit_brings_is_hidden_in_the_log_from_then_on(path: Path) -> None:
+    redaction = logs.Redaction()
+    runner = Runner(path, lambda: NOW, redaction)
+    (path.parent / ".env").write_text(
+        "CHAT=json://hooks.example/t0ken-of-today\n", encoding="utf-8"
+    )
+    channel = '[[channels]]\nname = "chat"\nkind = "push"\nurl_env = "CHAT"\n'
+    path.write_text(path.read_text(encoding="utf-8") + channel, encoding="utf-8")
+    said = "one, then t0ken-of-today"
+    assert redaction.clean(said) == said
+    runner.run(Job.PAPERS)
+    assert redaction.clean(said) == "one, then ***"
+    runner.stop(1)
 
 
 def test_jobs_go_by_the_edit_from_the_next_one_on(runner: Runner, path: Path) -> None:
