@@ -28,7 +28,11 @@ from tests.stored import select
 
 ROOT = Path(__file__).parent.parent
 PREVIOUS = max(schema for schema in kept() if schema < migrations.HEAD)
-ELSEWHERE = {"demo": "tests/agent/demo", "alerts simulate": "tests/agent/test_hearing.py"}
+ELSEWHERE = {
+    "start": "tests/agent/test_scheduler.py",
+    "demo": "tests/agent/demo",
+    "alerts simulate": "tests/agent/test_hearing.py",
+}
 """Commands that look at no data folder but one of their own, and where they are tested."""
 NEW = {
     "id": "n1",
@@ -91,10 +95,20 @@ CASES = [
         "chat", "“Google rents", "stands at {score:.1f}", stdin="Who rents out TPU pods?\n/score\n"
     ),
     case("kpis", "60.52%", "a-2025-05-28"),
-    case("status", "items: {items} scored, 1 undated", "ledger rows: {ledger} ", "2 calls"),
+    case(
+        "status",
+        "items: {items} scored, 1 undated",
+        "ledger rows: {ledger} ",
+        "2 calls",
+        "messages: 1 were given up",
+        code=1,
+    ),
     case("sources", "/nowhere/gone.jsonl cannot be read"),
     case("sources --check", "2025-06-01T00:00", "/nowhere/gone.jsonl cannot be read", code=1),
-    case("doctor", "database     {items} items", "{items} vectors missing", code=1),
+    case("doctor", "{items} items", "{items} vectors missing", code=1),
+    case("backup {folder}/kept.zip", "{items} items"),
+    case("restore {folder}/kept.zip --force", "{items} items", first="backup {folder}/kept.zip"),
+    case("export {folder}/tables --format csv", "{folder}/tables"),
     case("alerts", "{alert}", "acknowledged"),
     case("alerts list", "{alert}", "1 of 2 sources of all kinds cannot be seen"),
     case("alerts show {alert}", "2025-06-04 12:10   acknowledged", "message to pager"),

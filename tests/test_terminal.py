@@ -76,6 +76,9 @@ LEFT_OUT = {
     "start": "goes on for ever; what it says goes to its log, and past the same guard",
     "alerts simulate": "takes seconds; tests/agent/test_screen.py has its page",
     "index rebuild": "prints a number",
+    "backup": "prints a path of the user's, and numbers",
+    "restore": "prints paths of the user's, and numbers",
+    "export": "prints paths of the user's, and numbers",
 }
 QUOTES = {"explain", "items", "show", "review", "digest", "chat", "kpis", "status", "sources"}
 """Commands that have to show what they were given, or the test has nothing to find."""

@@ -18,4 +18,6 @@ def unpack(schema: str, into: Path, of: Path = HERE) -> Path:
     """The folder as it was left, from those in `of`; gives the path of its config.toml."""
     with tarfile.open(of / f"{schema}{ENDING}") as packed:
         packed.extractall(into, filter="data")
+    for path in into.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
     return into / CONFIG
