@@ -224,13 +224,10 @@ def _is_address(text: str) -> bool:
     from email.headerregistry import Address
     from email.utils import getaddresses
 
-    found = getaddresses([text])
-    if len(found) != 1:
-        return False  # mail would go to the first of them only
-    name, address = found[0]
     try:
+        ((name, address),) = getaddresses([text])  # of two, mail would go to the first only
         return text.isprintable() and bool(Address(name, addr_spec=address).domain)
-    except (ValueError, HeaderParseError, MessageError, IndexError):
+    except (ValueError, HeaderParseError, MessageError, IndexError, RecursionError):
         return False
 
 

@@ -111,6 +111,7 @@ def test_secrets_of_channels_come_from_the_environment_or_dotenv_and_show_in_no_
         ('kind = "pager"', "channels.0.kind"),
         ('kind = "email"\nhost = "h"\nsender = "a@b"\nto = ["no address"]', "is no email address"),
         ('kind = "email"\nhost = "h"\nsender = "a@b"\nto = ["a@b, c@d"]', "is no email address"),
+        (f'kind = "email"\nhost = "h"\nsender = "{"(" * 9_999}"\nto = ["a@b"]', "no email address"),
         ('kind = "email"\nhost = "h"\nsender = "a@b\\nBcc: c@d"\nto = ["a@b"]', "no email address"),
         ('kind = "push"\nurl = "slack://a"', "unknown key 'channels.0.url'"),
     ],

@@ -22,6 +22,7 @@ WORDS = (
     "a@b", "A <a@b.example>", '"\\"@', "a@[b", "=?utf-8?q?x?=@d", "a:b@c;", "(@)", "<@a:b@c>",
     "é@b", "22:00-07:00", "99:99-00:00", "24:00", "Europe/Berlin", "../UTC", "Etc", "posixrules",
     "", "email", "push", "auto", "feed", "mail", "file:///etc/passwd", "x" * 5_000, "\0",
+    "(" * 5_000,
 )  # fmt: skip
 TREES = [tomllib.loads(text) for text in seeds.configs()]
 ODD = st.sampled_from(TREES).flatmap(lambda tree: toml.misfits(tree, WORDS))
