@@ -71,7 +71,7 @@ def digest(exemplars: Iterable[Exemplar]) -> str:
 
 def _read(path: Path, categories: set[str]) -> Iterable[Exemplar]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # no other end: texts may hold those
+        lines = path.read_bytes().decode("utf-8").split("\n")  # no other end: texts may hold those
     except (OSError, UnicodeDecodeError) as error:
         raise ThesisFileError(path, None, f"cannot be read: {error}", "Check the file") from error
     for number, line in enumerate(lines, start=1):

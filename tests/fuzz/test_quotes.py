@@ -65,10 +65,10 @@ def _stands_there(quote: str, text: str, found: Span) -> None:
     assert wanted in there, "the span is not what was quoted"
     assert len(there) <= len(wanted) + LIGATURE, "the span is more than what was quoted"
     before, after = text[: found.start], text[found.end :]
-    assert not re.search(r"\b(not|never|no)\s*$", before), "cut off behind a not"
-    assert not (re.search(r"[a-z]$", before) and re.match(r"[a-z]", words)), "cut in a word"
-    assert not (re.search(r"\d$", words) and re.match(r"[.,:/]?\d|%", after)), "cut in a figure"
-    assert not (re.search(r"(\d[.,]?|\s-)$", before) and re.match(r"\d", words)), "cut in a figure"
+    assert not re.search(r"\b(not|never|no)\s*\Z", before), "cut off behind a not"
+    assert not (re.search(r"[a-z]\Z", before) and re.match(r"[a-z]", words)), "cut in a word"
+    assert not (re.search(r"\d\Z", words) and re.match(r"[.,:/]?\d|%", after)), "cut in a figure"
+    assert not (re.search(r"(\d[.,]?|\s-)\Z", before) and re.match(r"\d", words)), "cut in a figure"
 
 
 def _bare(text: str) -> str:

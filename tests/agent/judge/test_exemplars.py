@@ -105,8 +105,8 @@ def test_file_that_cannot_be_read_is_named(copy: Thesis) -> None:
 
 def test_only_a_line_feed_ends_a_line(copy: Thesis) -> None:
     before = len(exemplars.load(copy))
-    with copy.exemplars[0].open("a", encoding="utf-8") as file:
-        file.write('\n{"title": "one\u2028two\x85three", "labels": []}\r\n\n')
+    with copy.exemplars[0].open("a", encoding="utf-8", newline="") as file:
+        file.write('\n{"title": "one\u2028two\x85three",\r"labels": []}\r\n\n')
     assert len(exemplars.load(copy)) == before + 1
 
 
