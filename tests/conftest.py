@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from agent import config as configuration
 from agent import thesis as theses
@@ -22,6 +23,8 @@ from agent.workspace import Workspace, writing
 from tests.fakes import FakeEmbedder, FakeIndex, FakeJudge, fetched
 from tests.story import STORY
 
+settings.register_profile("house", deadline=None)  # how long an example takes is no promise
+settings.load_profile("house")
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("THESISWATCH_DATA", ROOT.parent / "shared" / "data"))
 

@@ -265,8 +265,8 @@ def test_import_takes_new_items_into_the_oldest(
     assert {"n1", "n2"} <= {row["id"] for row in thesis("items", "--json", "--config", config).json}
 
 
-SEEN = {"disk", "sources seen"}
-"""What may be amiss: this machine's disk, and a source that is not here."""
+SEEN = {"disk", "messages", "sources seen"}
+"""What may be amiss: this machine's disk, a source that is not here, mail that was given up."""
 
 
 def test_its_index_is_made_from_its_vectors(opened: Workspace) -> None:
