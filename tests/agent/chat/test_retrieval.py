@@ -133,6 +133,9 @@ def test_item_is_found_before_the_index_has_it(copied: Callable[..., Path]) -> N
 class Silent:
     """An index that takes everything and keeps nothing."""
 
+    def is_whole(self) -> bool:
+        return True
+
     def add(self, numbers: object, vectors: object) -> None:
         pass
 
