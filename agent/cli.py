@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent import alerts_cli, chat_cli, terminal, upkeep_cli
+from agent import alerts_cli, chat_cli, daemon_cli, terminal, upkeep_cli
 from agent.options import (
     DEFAULT_CONFIG,
     MOST_ROWS,
@@ -613,38 +613,7 @@ def kpis(
         screen.kpis(answer, limit)
 
 
-@app.command()
-def start(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """The daemon: look at every source when it is due, and tell what there is to tell."""
-    from agent import scheduler
-
-    scheduler.serve(config, now)
-
-
-@app.command()
-def status(
-    alive: Annotated[
-        bool, typer.Option("--alive", help="Only whether a daemon shows signs of life.")
-    ] = False,
-    as_json: Json = False,
-    config: ConfigPath = DEFAULT_CONFIG,
-) -> None:
-    """Jobs, backlog, sources, spend, index, disk; exit code 1 when something needs attention."""
-    if alive:
-        from agent import config as configuration
-        from agent.daemon import pulse
-
-        is_alive = pulse.is_alive(configuration.load(config).data_folder, now())
-        raise typer.Exit(0 if is_alive else 1)
-    from agent import screen
-    from agent.daemon import checkup
-    from agent.workspace import reading
-
-    with reading(config) as workspace:
-        answer = checkup.examine(workspace, now())
-    _print_json(answer) if as_json else screen.status(answer)
-    if answer["troubles"]:
-        raise typer.Exit(1)
+daemon_cli.register(app)
 
 
 @app.command()

@@ -11,7 +11,6 @@ from agent.sources import Fault
 
 MOST_FAULTS = 10
 MOST_EVENTS = 15
-MOST_UNWELL = 5
 
 
 def console() -> Any:
@@ -85,7 +84,7 @@ def score(answer: dict[str, Any], names: dict[str, str]) -> None:
         f"{answer['events']:,} events, {answer['publishers']:,} publishers, largest event "
         f"{answer['largest_share']:.0%} of the weight   status: {answer['status']}"
     )
-    table = _table("category", ">adds", ">low", ">high", ">events", "")
+    table = columns("category", ">adds", ">low", ">high", ">events", "")
     widest = max((abs(part["log_odds"]) for part in answer["categories"].values()), default=0.0)
     for id_, part in sorted(answer["categories"].items(), key=lambda pair: -pair[1]["log_odds"]):
         table.add_row(
@@ -117,7 +116,7 @@ def evidence(answer: dict[str, Any], limit: int) -> None:
             f"{answer['prior_log_odds']:+.3f}, rows {from_rows:+.3f} log-odds"
         )
     rows = answer["rows"]
-    table = _table(">adds", "category", "stance", ">owners", "source")
+    table = columns(">adds", "category", "stance", ">owners", "source")
     for row in rows[:limit]:
         source = (
             f"{safe(row['title'])}\n[dim]{safe(row['publisher'])}, "
@@ -160,7 +159,7 @@ def across(answer: dict[str, Any]) -> None:
         out.print(f"{lead}; without these {len(gone):,} events it would be {after}:")
     else:
         out.print(f"{lead}; without all that supports its side it would be {after}:")
-    table = _table(">", "event", "what happened")
+    table = columns(">", "event", "what happened")
     for n, one in enumerate(gone[:MOST_EVENTS], 1):
         table.add_row(str(n), one["event_id"], safe(one["title"]))
     out.print(table)
@@ -170,7 +169,7 @@ def across(answer: dict[str, Any]) -> None:
         f"or so many new decisive reports ({answer['decisive_nats']:.2f} nats each) for the other "
         "side:"
     )
-    counts = _table("category", ">new events")
+    counts = columns("category", ">new events")
     for name, count in answer["new_events"].items():
         counts.add_row(safe(name), "it cannot do it alone" if count is None else f"{count:,}")
     each = answer["new_events_on_each"]
@@ -186,20 +185,20 @@ def backtest(answer: dict[str, Any]) -> None:
         out.print(sentence)
     if answer["warning"]:
         out.print(f"[yellow]{answer['warning']}[/yellow]")
-    table = _table(">score first by", ">correlation", ">low", ">high")
+    table = columns(">score first by", ">correlation", ">low", ">high")
     for one in answer["lags"]:
         low, high = one["interval"]
         if one["lag"] % 5 == 0 or abs(one["lag"]) < 3:
             figures = (f"{size:+.2f}" for size in (one["correlation"], low, high))
             table.add_row(f"{one['lag']} days", *figures)
     out.print(table)
-    around = _table(">trading days after a spike", ">mean abnormal return", ">low", ">high")
+    around = columns(">trading days after a spike", ">mean abnormal return", ">low", ">high")
     for one in answer["event_study"]["windows"]:
         ends = one["interval"] or (None, None)
         cells = ("-" if size is None else f"{size:+.1%}" for size in (one["mean"], *ends))
         around.add_row(f"{one['first']} to {one['last']}", *cells)
     out.print(around)
-    spikes = _table("spike", "fired on", ">events", ">expected", ">owners")
+    spikes = columns("spike", "fired on", ">events", ">expected", ">owners")
     for one in answer["spikes"]:
         expected = "learning" if one["expected"] is None else f"{one['expected']:.1f}"
         counts = (str(one["observed"]), expected, str(one["owners"]))
@@ -210,7 +209,7 @@ def backtest(answer: dict[str, Any]) -> None:
 def forecasts(answer: dict[str, Any], summary: str) -> None:
     """Dated questions, and how well the score told those that came out."""
     out = console()
-    table = _table("id", "by", ">posed", ">now", "came out", "question")
+    table = columns("id", "by", ">posed", ">now", "came out", "question")
     for one in answer["questions"]:
         word = {True: "yes", False: "no", None: "open"}[one["came_true"]]
         if one["overdue"]:
@@ -240,7 +239,7 @@ def verification(file: str, answer: dict[str, Any]) -> None:
 
 def items(rows: Sequence[dict[str, Any]]) -> None:
     """Items, newest first."""
-    table = _table("seen", "id", "publisher", "title", "labels")
+    table = columns("seen", "id", "publisher", "title", "labels")
     for row in rows:
         labels = ", ".join(f"{one['category']} {one['stance']}" for one in row["labels"])
         table.add_row(
@@ -255,7 +254,7 @@ def items(rows: Sequence[dict[str, Any]]) -> None:
 
 def history(rows: Sequence[dict[str, Any]]) -> None:
     """One line per kept score."""
-    table = _table("as of", ">score", ">low", ">high", ">events", ">publishers")
+    table = columns("as of", ">score", ">low", ">high", ">events", ">publishers")
     for row in rows:
         table.add_row(
             row["as_of"][:16],
@@ -280,7 +279,7 @@ def shown(answer: dict[str, Any]) -> None:
         for one in event["regroupings"]:
             moved = f"{one['from']} -> {one['to']}"
             out.print(f"{one['kind']} {one['at'][:16]}: {moved}, {safe(one['why'])}")
-        table = _table("seen", "publisher", "title", "why it is in this event")
+        table = columns("seen", "publisher", "title", "why it is in this event")
         for one in event["members"]:
             table.add_row(
                 one["first_seen"][:16], safe(one["publisher"]), safe(one["title"]), safe(one["why"])
@@ -327,88 +326,6 @@ def _label(label: dict[str, Any]) -> str:
     if label.get("fault"):
         parts.append(f"[yellow]not scored: {safe(label['fault'])}[/yellow]")
     return "; ".join(parts)
-
-
-def status(answer: dict[str, Any]) -> None:
-    """Health on one screen: what needs attention first."""
-    out = console()
-    for one in answer["troubles"]:
-        out.print(f"[red]{one['what']}[/red]: {safe(one['found'])}. {safe(one['way_out'])}")
-    shown_score = "none" if answer["score"] is None else f"{answer['score']:.1f}"
-    out.print(
-        f"thesis {answer['thesis']} ({answer['thesis_version']})   data {safe(answer['data'])}"
-    )
-    out.print(f"score {shown_score}   last pass {answer['last_pass']}   {answer['status']}")
-    out.print(_daemon(answer["daemon"]) + "   " + _disk(answer["disk"]))
-    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["items"].items()))
-    out.print(
-        f"items: {counts}   ledger rows: {answer['ledger_rows']:,}   waiting for the index: "
-        f"{answer['index_waiting']:,}   rejected input: {answer['rejected']:,}"
-    )
-    for line in _spending(answer["judge"]):
-        out.print(line)
-    for line in _alerted(answer["alerts"]):
-        out.print(line)
-    if any(one["started_at"] for one in answer["jobs"]):
-        _jobs(answer["jobs"])
-    _unwell(answer["sources"])
-
-
-def _daemon(found: dict[str, Any]) -> str:
-    if found["pid"] is None:
-        return "daemon: none runs"
-    return f"daemon: pid {found['pid']} since {_minute(found['since'])}"
-
-
-def _disk(found: dict[str, Any]) -> str:
-    size = f"data: {found['total'] / 1e6:,.0f} MB, {found['free'] / 1e9:,.1f} GB free"
-    if found["in_a_year"] is None:
-        return size
-    return f"{size}, {found['in_a_year'] / 1e6:,.0f} MB in a year at this pace"
-
-
-def _jobs(rows: Sequence[dict[str, Any]]) -> None:
-    """What each job did last, and when it runs next."""
-    table = _table("job", "last", "next", "what came of it")
-    for row in rows:
-        next_at = _minute(row["next_at"]) if row["next_at"] else "when needed"
-        said = f"[red]{safe(row['error'])}[/red]" if row["failures"] else safe(row["said"])
-        table.add_row(row["job"], _minute(row["finished_at"]), next_at, said)
-    console().print(table)
-
-
-def _unwell(rows: Sequence[dict[str, Any]]) -> None:
-    """The sources that do not do well; `thesis sources` has all of them."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row["health"]] = counts.get(row["health"], 0) + 1
-    told = ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
-    console().print(f"sources: {told}   (`thesis sources` lists them)")
-    bad = [row for row in rows if row["health"] not in ("ok", "never looked at")]
-    if bad:
-        sources(bad[:MOST_UNWELL])
-    if len(bad) > MOST_UNWELL:
-        console().print(f"and {len(bad) - MOST_UNWELL} more")
-
-
-def _minute(at: str | None) -> str:
-    return at[:16].replace("T", " ") if at else "never"
-
-
-def _alerted(found: dict[str, Any]) -> Iterator[str]:
-    """What fires, and what could not be sent."""
-    for one in found["firing"]:
-        if one["inhibited_by"]:
-            continue  # another one says the same
-        what = f"{one['id']} {one['severity']}: {safe(one['headline'])}"
-        yield f"[yellow]{one['state']}[/yellow] {what}"
-    counts = found["messages"]
-    if counts:
-        told = ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
-        yield f"messages: {told.replace('dead', 'given up')}"
-    for one in found["unsent"]:
-        state = "given up" if one["state"] == "dead" else f"tried {one['attempts']} times"
-        yield f"[red]not sent ({state})[/red] {safe(one['subject'])}: {safe(one['error'])}"
 
 
 def told(id_: str, telling: str, severity: str, headline: str) -> str:
@@ -504,40 +421,9 @@ def estimate(answer: dict[str, Any]) -> None:
     )
 
 
-def _spending(judge: dict[str, Any]) -> Iterator[str]:
-    """Who judges, what it costs and what its gate misses; one line when no model was ever asked."""
-    yield f"judge {judge['kind']} {safe(judge['model'])}".rstrip()
-    if judge["kind"] == "local" and not judge["calls"]:
-        return
-    each = judge["cost_per_scored_event"]
-    per_event = "" if each is None else f"   ${each:.4f} per scored event"
-    yield (
-        f"spent ${judge['cost_this_month']:.2f} of ${judge['monthly_budget']:.2f} this month, "
-        f"${judge['cost']:.2f} in all: {judge['calls']:,} calls, {judge['cache_hits']:,} answers "
-        f"known from before{per_event}"
-    )
-    counts = ", ".join(f"{count:,} {name}" for name, count in sorted(judge["gate"].items()))
-    recall = judge["gate_recall"]
-    keeps = (
-        "what it misses is not known yet"
-        if recall is None
-        else f"it keeps about {recall['value']:.0%} of what matters ({recall['low']:.0%}-"
-        f"{recall['high']:.0%}, {recall['of']} sampled)"
-    )
-    yield f"gate: {counts or 'nothing yet'}; {keeps}"
-    same = judge["agreement"]
-    if same["relevance"]["of"]:
-        fronts = ", ".join(
-            f"{safe(name)} {rate['value']:.0%} of {rate['of']}"
-            for name, rate in same["by_category"].items()
-        )
-        whole = f"{same['relevance']['value']:.0%} of {same['relevance']['of']}"
-        yield f"the local judge agrees with the model: relevance {whole}; {fronts}"
-
-
 def sources(rows: Sequence[dict[str, Any]]) -> None:
     """The health of each source, and what to do about those that are not well."""
-    table = _table(
+    table = columns(
         "source", "health", ">items", ">a week", "last success", "what is wrong and what to do"
     )
     for one in rows:
@@ -554,7 +440,7 @@ def sources(rows: Sequence[dict[str, Any]]) -> None:
 
 def trials(rows: Sequence[dict[str, Any]]) -> None:
     """What each source has right now, or why that cannot be said and what to do."""
-    table = _table("source", ">seconds", ">entries", "newest", "what is wrong and what to do")
+    table = columns("source", ">seconds", ">entries", "newest", "what is wrong and what to do")
     for one in rows:
         table.add_row(
             safe(one["name"]),
@@ -570,7 +456,7 @@ def found_feed(found: Any) -> None:
     """A feed that was found, and the newest of what it lists."""
     out = console()
     out.print(f"{safe(found.url)}: {len(found.drafts)} entries")
-    table = _table("published", "publisher", "title")
+    table = columns("published", "publisher", "title")
     for one in found.drafts[:MOST_FAULTS]:
         when = f"{one.published:%Y-%m-%d %H:%M}" if one.published else "no date"
         table.add_row(when, safe(one.publisher or "-"), safe(one.title))
@@ -580,7 +466,7 @@ def found_feed(found: Any) -> None:
 def kpis(answer: dict[str, Any], limit: int) -> None:
     """The newest periods of each figure with the filing they are from, then the falsifiers."""
     out = console()
-    table = _table("figure", "period to", ">value", "accession", "filed", "how", "restated")
+    table = columns("figure", "period to", ">value", "accession", "filed", "how", "restated")
     for kpi in answer["kpis"]:
         name = safe(kpi["name"])
         periods: dict[str, list[dict[str, Any]]] = {}
@@ -594,7 +480,7 @@ def kpis(answer: dict[str, Any], limit: int) -> None:
         if kpi["status"] != "ok":
             table.add_row(name, "", "", "", "", f"[yellow]{safe(kpi['status'])}[/yellow]", "")
     out.print(table)
-    rulings = _table("falsifier", "status", "on", "why", "accession")
+    rulings = columns("falsifier", "status", "on", "why", "accession")
     for one in answer["falsifiers"]:
         status = one["status"] + ("" if one["final"] or one["status"] != "false" else " so far")
         cells = (one["id"], status, one["on"], one["reason"], one["accession"])
@@ -605,7 +491,7 @@ def kpis(answer: dict[str, Any], limit: int) -> None:
 def judges(rows: Sequence[dict[str, Any]]) -> None:
     """Judges side by side: the figures, then each category's share of right answers."""
     out = console()
-    table = _table("", *(f">{row['judge']}" for row in rows))
+    table = columns("", *(f">{row['judge']}" for row in rows))
     for name, pick in _FIGURES.items():
         table.add_row(name, *(f"{pick(row):.3f}" for row in rows))
     for name in ("items", "relevant", "abstained", "unlabelled"):
@@ -614,7 +500,7 @@ def judges(rows: Sequence[dict[str, Any]]) -> None:
         recalls = (f"{row['gate'][step]['recall']:.3f}" for row in rows)
         table.add_row(f"recall of the likeliest {one['pass']:.0%}", *recalls)
     out.print(table)
-    by_category = _table("right of all, by category", *(f">{row['judge']}" for row in rows))
+    by_category = columns("right of all, by category", *(f">{row['judge']}" for row in rows))
     for name in rows[0]["primary"]["by_category"]:
         shares = (row["primary"]["by_category"][name] for row in rows)
         cells = (
@@ -644,7 +530,7 @@ _FIGURES: dict[str, Any] = {
 def _stances(out: Any, row: dict[str, Any]) -> None:
     """Which stance was said where which was true."""
     found = row["stance"]["confusion"]
-    table = _table(f"true stance ({row['judge']})", *(f">said {name}" for name in found))
+    table = columns(f"true stance ({row['judge']})", *(f">said {name}" for name in found))
     for name, counts in found.items():
         table.add_row(name, *(str(n) for n in counts.values()))
     out.print(table)
@@ -682,7 +568,7 @@ def _bar(value: float, widest: float, width: int = 24) -> str:
     return f"[{color}]{'█' * length}[/{color}]"
 
 
-def _table(*names: str) -> Any:
+def columns(*names: str) -> Any:
     """A table that breaks what is too long and cuts nothing; ">" begins a column of numbers."""
     from rich.table import Table
 

@@ -105,6 +105,5 @@ def _score(held: "Manifest | Contents") -> str:
 
 def register(app: typer.Typer) -> None:
     """Put the commands where the others are."""
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(export)
+    for command in (backup, restore, export):
+        app.command()(command)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import screen
+from agent import screen, status_page
 from agent.sources import Fault
 
 EVIL = (
@@ -104,7 +104,7 @@ def shown_status() -> str:
     job = {"job": "feeds", "started_at": "2025-01-27T08:00:00Z", "finished_at": None}
     job |= {"next_at": None, "failures": 3, "error": EVIL, "said": EVIL}
     answer |= {"jobs": [job, {**job, "failures": 0}]}
-    return printed(screen.status, answer)
+    return printed(status_page.show, answer)
 
 
 def shown_simulated() -> str:
