@@ -36,7 +36,7 @@ def read(workspace: Workspace, now: datetime) -> Situation:
             unscored=items.count_in(connection, [ItemState.JUDGED], now),
             new_rows=newest is not None and (last is None or newest > last.as_of),
             last_score=last.as_of if last else None,
-            next_message=messages.next_due(connection),
+            next_message=messages.next_due(connection, now, now + HELD),
             next_digest=next_digest,
         )
 
