@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 HELD = timedelta(days=1)
 """A clock that was set back by no more than this is waited for; an instant that lies further ahead
 than this was noted under a clock that was wrong."""
+NOTED = timedelta(minutes=1)
+"""A clock that was set back by more than this is told of."""
 
 
 def steady(wall: datetime, last: datetime | None, is_behind: bool = False) -> datetime:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from agent.clock import NOTED
 from agent.daemon import jobs, logs, pulse, situation
 from agent.daemon.edits import Settings
 from agent.daemon.jobs import Job
@@ -22,8 +23,6 @@ from store.database import Database, open_database, writer_lock
 
 REFUSED_KEY = "edit refused"
 """Why the daemon goes on with the configuration of before an edit, or ""."""
-NOTED = timedelta(minutes=1)
-"""A clock that was set back by more than this is told of."""
 LONGEST_TURN = timedelta(minutes=15)
 """For so long another process may hold the right to write before that is called a failure."""
 MOST_FAILURES = 3

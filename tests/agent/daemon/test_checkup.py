@@ -86,7 +86,7 @@ class Folder:
 
     def fail(self) -> None:
         for _ in range(3):
-            self.write(lambda connection: stored.fail(connection, Job.JUDGE, NOW, LONG))
+            self.write(lambda connection: stored.fail(connection, Job.UPKEEP, NOW, LONG))
 
     def stall(self) -> None:
         long_ago = NOW - timedelta(hours=30)
@@ -189,9 +189,9 @@ def test_nothing_is_called_out_when_all_is_well(folder: Folder) -> None:
 
 
 TROUBLES = {
-    "die": ("daemon", "not running since 2025-02-03 22:20 UTC", "`thesis start`"),
+    "die": ("daemon", "not running since 2025-02-04 00:17 UTC", "`thesis start`"),
     "hang": ("daemon", f"pid {os.getpid()} shows no sign of life since", "Restart it"),
-    "fail": ("job judge", f"failed 3 times in a row: {LONG}", "The log has more"),
+    "fail": ("job upkeep", f"failed 3 times in a row: {LONG}", "The log has more"),
     "stall": ("job upkeep", "is due since 2025-02-03T18:20:00Z and does not run", "Restart"),
     "run_short": ("disk", "MB free", "Free some space"),
     "grow": ("disk", "GB in a year", "[retention] text_days"),
@@ -228,7 +228,7 @@ def test_several_troubles_are_all_told_the_gravest_first(folder: Folder) -> None
         if trouble not in ("hang", "grow", "refuse", "stall"):
             getattr(folder, trouble)()
     whats = [one["what"] for one in folder.ask("--json").json["troubles"]]
-    told = ["daemon", "job judge", "disk", "clock", "judge", "sources", "messages", "index"]
+    told = ["daemon", "job upkeep", "disk", "clock", "judge", "sources", "messages", "index"]
     assert whats == told
 
 
@@ -237,10 +237,16 @@ def test_job_that_failed_once_or_twice_is_tried_again_before_anybody_is_called(
     folder: Folder, failures: int
 ) -> None:
     for _ in range(failures):
-        folder.write(lambda one: stored.fail(one, Job.JUDGE, NOW, "no answer"))
+        folder.write(lambda one: stored.fail(one, Job.UPKEEP, NOW, "no answer"))
     done = folder.ask()
     assert done.code == 0
     assert "no answer" in done.out
+
+
+def test_job_that_failed_and_has_nothing_to_do_any_more_is_no_trouble(folder: Folder) -> None:
+    for _ in range(MOST_FAILURES):
+        folder.write(lambda one: stored.fail(one, Job.JUDGE, NOW, "no answer"))
+    assert folder.ask().code == 0
 
 
 def test_folder_that_no_daemon_ever_ran_in_is_well(folder: Folder) -> None:
@@ -351,7 +357,7 @@ def test_in_eighty_columns_nothing_of_a_long_error_or_name_is_cut(folder: Folder
         start, end = name[:12], name[-8:]
         assert start in shown
         assert end in closed
-    assert shown.startswith("job judge: failed 3 times in a row: the endpoint")
+    assert shown.startswith("job upkeep: failed 3 times in a row: the endpoint")
 
 
 def on_a_terminal(path: Path, columns: int = 80) -> tuple[str, int]:
