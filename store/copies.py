@@ -21,11 +21,12 @@ from store.database import (
     BUSY_SECONDS,
     FILE_NAME,
     Database,
-    _engine,
+    engine_at,
     is_full,
     open_database,
     translated,
 )
+from store.swap import swap_in
 
 PAGES = 1000
 """Pages to a step: between two of them Ctrl-C is heard."""
@@ -138,7 +139,7 @@ def unkeep(kept: Path) -> None:
 
 def expect_empty_index(folder: Path) -> None:
     """Let every vector of the database in place wait for an index, as the one it has will go."""
-    engine = _engine(folder / FILE_NAME, BUSY_SECONDS)
+    engine = engine_at(folder / FILE_NAME, BUSY_SECONDS)
     try:
         with translated(folder):
             is_ours = migrations.current_revision(engine) is not None
@@ -168,7 +169,7 @@ def put(draft: Path, folder: Path) -> None:
                     raise
         for end in ("-wal", "-shm"):  # of another database: they would be taken for the new one's
             _beside(live, end).unlink(missing_ok=True)
-        new.replace(live)
+        swap_in(new, live)
 
 
 def room_for(folder: Path, size: int) -> None:

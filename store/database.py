@@ -65,7 +65,7 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     with translated(folder):
         private.make_folder(folder)
         private.tighten(folder)
-        engine = _engine(folder / FILE_NAME, busy_seconds)
+        engine = engine_at(folder / FILE_NAME, busy_seconds)
         try:
             migrations.upgrade(engine)
         except BaseException:
@@ -80,13 +80,22 @@ def open_to_read(folder: Path) -> Database:
     Raises StoreBusy when that is called for and another process is writing.
     """
     with translated(folder):
-        engine = _engine(folder / FILE_NAME, BUSY_SECONDS)
+        engine = engine_at(folder / FILE_NAME, BUSY_SECONDS)
         try:
             behind = migrations.current_revision(engine) != migrations.HEAD
         finally:
             engine.dispose()
     with writer_lock(folder) if behind else nullcontext():
         return open_database(folder)
+
+
+def engine_at(path: Path, busy_seconds: float) -> Engine:
+    """An engine for the database `path`, made empty where it is missing, at whatever schema."""
+    private.make_file(path)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 def exists(folder: Path) -> bool:
@@ -202,14 +211,6 @@ def _explain(reason: str, folder: Path) -> StoreError:
     if "could not decode" in low:  # what it goes on with is that text
         return damaged(folder, "a text in it cannot be read")
     return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")
-
-
-def _engine(path: Path, busy_seconds: float) -> Engine:
-    private.make_file(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
 
 
 def _prepare(connection: Any, record: object) -> None:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from agent.errors import ThesiswatchError
+from store.swap import swap_in
 
 PREFIX = ".thesis-draft-"
 ABANDONED = timedelta(days=1)
@@ -47,7 +48,7 @@ def put(draft: Path, path: Path) -> None:
     """Move a draft to its place, over what is there; on the disk when this returns."""
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
-    draft.replace(path)
+    swap_in(draft, path)
     settle(path.parent)
 
 

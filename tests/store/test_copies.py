@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from agent.errors import StoreBusy, StoreDamaged, StoreError
 from store import copies, items, migrations, outbox
-from store.database import FILE_NAME, Database, _engine, open_database, writer_lock
+from store.database import FILE_NAME, Database, engine_at, open_database, writer_lock
 from tests.disks import small_disk
 from tests.store.rows import row
 from tests.store.test_database import HOLD_DATABASE, another_process
@@ -166,7 +166,7 @@ def test_contents_are_counted_at_the_first_schema_and_at_the_last(tmp_path: Path
     for revision in ("0001", migrations.HEAD):
         folder = tmp_path / revision
         folder.mkdir()
-        engine = _engine(folder / FILE_NAME, 1)
+        engine = engine_at(folder / FILE_NAME, 1)
         migrations.upgrade(engine, revision)
         engine.dispose()
         assert copies.contents(folder, "t") == copies.Contents(revision, 0, 0, 0, 0, None, None)

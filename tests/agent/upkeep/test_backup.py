@@ -14,7 +14,7 @@ import pytest
 from agent.errors import ConfigError, ThesiswatchError
 from agent.upkeep import archive, backup
 from store import migrations
-from store.database import FILE_NAME, _engine, open_database, writer_lock
+from store.database import FILE_NAME, engine_at, open_database, writer_lock
 from tests.command import thesis
 from tests.disks import small_disk
 from tests.store.test_database import another_process
@@ -142,7 +142,7 @@ def test_a_data_folder_of_before_is_kept_as_it_is_not_upgraded(own: Path, tmp_pa
     folder = own.parent / "data"
     shutil.rmtree(folder)
     folder.mkdir()
-    engine = _engine(folder / FILE_NAME, 1)
+    engine = engine_at(folder / FILE_NAME, 1)
     migrations.upgrade(engine, "0004")
     engine.dispose()
     made = backup.make(own, tmp_path / "b.zip", NOW)

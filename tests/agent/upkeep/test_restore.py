@@ -13,7 +13,7 @@ from agent.upkeep import backup
 from agent.upkeep.restore import Restored, restore
 from agent.workspace import Workspace, reading
 from store import copies, migrations
-from store.database import FILE_NAME, _engine, daemon_lock, writer_lock
+from store.database import FILE_NAME, daemon_lock, engine_at, writer_lock
 from store.vectors import FOLDER
 from tests.agent.upkeep.test_archive import claimed, rewritten, smuggled
 from tests.command import thesis
@@ -44,7 +44,7 @@ def thinner(own: Path) -> Path:
     """A home with less in it than the backup, and an index."""
     data = own.parent / "data"
     select(data, "PRAGMA journal_mode=DELETE")
-    with_less = _engine(data / FILE_NAME, 1)
+    with_less = engine_at(data / FILE_NAME, 1)
     with with_less.begin() as connection:
         connection.exec_driver_sql("DELETE FROM snapshot")
         connection.exec_driver_sql("DELETE FROM index_outbox")
@@ -196,7 +196,7 @@ def test_messages_that_will_go_out_again_are_announced(own: Path, tmp_path: Path
         " made_at, due_at, state, attempts, unsure, error)"
         " VALUES ('m', 't', 'c', 'alert', '', '', '', '{}', '[]', '', '', 'waiting', 0, 0, '')"
     )
-    engine = _engine(own.parent / "data" / FILE_NAME, 1)
+    engine = engine_at(own.parent / "data" / FILE_NAME, 1)
     with engine.begin() as connection:
         connection.exec_driver_sql(message)
     engine.dispose()
@@ -282,7 +282,7 @@ def test_a_backup_of_a_newer_program_is_refused(
 def test_a_manifest_that_lies_about_the_schema_changes_nothing(
     own: Path, file: Path, tmp_path: Path
 ) -> None:
-    engine = _engine(own.parent / "data" / FILE_NAME, 1)
+    engine = engine_at(own.parent / "data" / FILE_NAME, 1)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
@@ -298,7 +298,7 @@ def test_a_data_folder_of_before_is_upgraded_on_its_way(own: Path, tmp_path: Pat
     folder = own.parent / "data"
     shutil.rmtree(folder)
     folder.mkdir()
-    engine = _engine(folder / FILE_NAME, 1)
+    engine = engine_at(folder / FILE_NAME, 1)
     migrations.upgrade(engine, "0004")
     engine.dispose()
     file = backup.make(own, tmp_path / "b.zip", MADE).file

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.upkeep import backup
-from store.database import FILE_NAME, _engine
+from store.database import FILE_NAME, engine_at
 from store.vectors import FOLDER
 from tests.conftest import ROOT
 
@@ -24,7 +24,7 @@ def test_a_restore_killed_at_any_moment_leaves_the_old_state_or_the_new(
     own: Path, tmp_path: Path
 ) -> None:
     file = backup.make(own, tmp_path / "b.zip", MADE).file
-    engine = _engine(own.parent / "data" / FILE_NAME, 1)
+    engine = engine_at(own.parent / "data" / FILE_NAME, 1)
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM snapshot")
         connection.exec_driver_sql("DELETE FROM index_outbox")
