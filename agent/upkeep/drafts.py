@@ -3,8 +3,8 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,21 +52,24 @@ def put(draft: Path, path: Path) -> None:
     settle(path.parent)
 
 
-def write(path: Path, text: bytes) -> None:
-    """Write a small file, with its folder where there is none yet; only one process at a time may.
+@contextmanager
+def ready(texts: Mapping[Path, bytes]) -> Iterator[None]:
+    """Small files, on the disk beside their places: put there, in their order, when all went well.
 
-    What one that was killed left of it is taken away. Raises ThesiswatchError naming the folder.
+    Otherwise nothing is left of them but the folders they needed. Only one process at a time may;
+    what one that was killed left is taken away. Raises ThesiswatchError naming folder or file.
     """
-    draft = path.with_name(f".{path.name}.draft")
+    drafts = {path: path.with_name(f".{path.name}.draft") for path in texts}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        with new_file(draft) as out:
-            out.write(text)
-        put(draft, path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise _said(error, path.parent) from error
+        for path, draft in drafts.items():
+            _write(path, draft, texts[path])
+        yield
+        for path, draft in drafts.items():
+            _place(path, draft)
+    finally:
+        for draft in drafts.values():
+            with suppress(OSError):
+                draft.unlink()
 
 
 def settle(folder: Path) -> None:
@@ -77,6 +80,28 @@ def settle(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _write(path: Path, draft: Path, text: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        with new_file(draft) as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        raise _said(error, path.parent) from error
+
+
+def _place(path: Path, draft: Path) -> None:
+    try:
+        put(draft, path)
+    except OSError as error:
+        raise ThesiswatchError(
+            f"{path} could not be put in its place: {error.strerror or error}",
+            "All else was: run again",
+        ) from error
 
 
 def _sweep(folder: Path, now: datetime, age: timedelta) -> None:

@@ -2,10 +2,14 @@
 
 verify     every name, size and SHA-256     before anything is written
 | unpack   the database, beside             checked through, upgraded, all vectors in its outbox
-| settings config.toml and thesis           where there are none
+| write    config.toml and thesis, beside   where there are none: from here on no room is needed
 | keep     the old database, beside         under a name of its own
 | empty    the vector index                 the old outbox is full by then, should it end here
 | put      the new database in place        in one transaction
+| settings config.toml last                 who finds one has its thesis and its data
+
+Killed before the last step, a folder without a configuration is left without one: no daemon begins
+there on data that are not the backup's. Running it again, with --force, is all there is to do.
 """
 
 import tomllib
@@ -85,16 +89,15 @@ def _replace(backup: Archive, config: Config, config_path: Path, now: datetime) 
     old = (folder / FILE_NAME).stat().st_size if exists(folder) else 0
     size = sum(member.size for member in manifest.members)
     copies.room_for(folder, 2 * size + old if old else size)
+    wanted = dict(_settings(backup, config, config_path))
+    there = {path: path.read_bytes() for path in wanted if path.exists()}
+    new = {path: text for path, text in wanted.items() if path not in there}
     with drafts.beside(folder, now, alone=True) as draft:
         backup.extract(FILE_NAME, draft / FILE_NAME)
         copies.make_ready(draft)
-        wanted = dict(_settings(backup, config, config_path))
-        there = {path: path.read_bytes() for path in wanted if path.exists()}
-        new = [path for path in wanted if path not in there]
-        for path in new:
-            drafts.write(path, wanted[path])
-        kept = _swap(draft, folder)
-        drafts.settle(folder)
+        with drafts.ready(new):
+            kept = _swap(draft, folder)
+            drafts.settle(folder)
     contents = copies.contents(folder, manifest.thesis)
     return Restored(
         made_at=manifest.made_at,
@@ -146,7 +149,7 @@ def _config(backup: Archive, path: Path) -> Config:
 
 
 def _settings(backup: Archive, config: Config, config_path: Path) -> Iterator[tuple[Path, bytes]]:
-    """The files of the configuration with their places, in the order they are to be written.
+    """The files of the configuration with their places, in the order they are to be put there.
 
     Who finds a thesis file has all of it, and who finds a config.toml has its thesis.
     """

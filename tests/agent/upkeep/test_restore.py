@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from agent.errors import StoreBusy, StoreError, ThesiswatchError
 from agent.replay import replay
 from agent.upkeep import backup
 from agent.upkeep.restore import Restored, restore
 from agent.workspace import Workspace, reading
-from store import copies, migrations
+from store import copies, index_process, migrations
 from store.database import FILE_NAME, daemon_lock, engine_at, writer_lock
 from store.vectors import FOLDER
 from tests.agent.upkeep.test_archive import claimed, rewritten, smuggled
@@ -231,6 +232,24 @@ def test_it_gives_up_when_another_program_will_not_let_go(
     assert not list(data.glob("*before-restore*"))
 
 
+def test_settings_come_only_with_the_data(
+    home: Path, thinner: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_process, "PATIENCE", 0.1)
+    data, essay = thinner.parent / "data", thinner.parent / "thesis"
+    thinner.unlink()
+    shutil.rmtree(essay)
+    before = tables(data)
+    with FileLock(data / index_process.LOCK_NAME), pytest.raises(StoreError, match="being written"):
+        restore(file, thinner, NOW, force=True)
+    assert tables(data) == before
+    assert not [path for path in (thinner, *essay.rglob("*")) if path.is_file()]
+    assert not list(thinner.parent.rglob("*draft*")) + list(data.glob("*before-restore*"))
+    done = restore(file, thinner, NOW, force=True)
+    assert done.written[-2:] == (essay / "thesis.toml", thinner)
+    assert answers(thinner) == answers(home)
+
+
 def test_who_has_it_open_reads_the_new_one(home: Path, thinner: Path, file: Path) -> None:
     with reading(thinner) as workspace:
         with workspace.database.reading() as connection:
@@ -325,6 +344,7 @@ def test_a_disk_that_fills_up_leaves_the_old_state_until_there_is_room(
         shutil.copytree(thinner.parent, disk.place / "own")
         config = disk.place / "own" / "config.toml"
         before = tables(config.parent / "data")
+        config.unlink()
         disk.fill(150_000)
         said = []
         while True:
@@ -335,6 +355,7 @@ def test_a_disk_that_fills_up_leaves_the_old_state_until_there_is_room(
             said.append(ran.err)
             disk.free_some()
             assert tables(config.parent / "data") == before
+            assert not config.exists()
             assert not list(config.parent.rglob("*draft*"))
             assert not list(config.parent.rglob("*before-restore*"))
         assert len(said) >= 3
