@@ -60,7 +60,7 @@ def restore(
         return
     print(f"Restored {file}, made {done.made_at:%Y-%m-%d %H:%M} UTC, into {done.folder}.")
     if done.kept:
-        print(f"What was there is kept as {done.kept}.")
+        print(f"What was there is kept as {done.kept}: delete it when you miss nothing.")
     for path in done.written:
         print(f"Wrote {path}.")
     for path, differs in done.left:

@@ -28,6 +28,8 @@ from store.database import (
 )
 from store.swap import swap_in
 
+KEPT = f"{FILE_NAME}.before-restore"
+"""How names begin under which a database is kept that another one took the place of."""
 PAGES = 1000
 """Pages to a step: between two of them Ctrl-C is heard."""
 PAUSE = 0.1
@@ -247,7 +249,7 @@ def _has(connection: sqlite3.Connection, table: str) -> bool:
 def _free(folder: Path) -> Path:
     """A name that no database was kept under before."""
     ends = chain([""], (f"-{n}" for n in count(2)))
-    names = (folder / f"{FILE_NAME}.before-restore{end}" for end in ends)
+    names = (folder / f"{KEPT}{end}" for end in ends)
     return next(path for path in names if not path.exists())
 
 

@@ -106,5 +106,6 @@ def tidy(database: Database, room: int) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the database and its log."""
-    return sum(path.stat().st_size for path in folder.glob(f"{FILE_NAME}*") if path.is_file())
+    """Bytes of the database and its log; not of those that restores kept beside it."""
+    names = (f"{FILE_NAME}{end}" for end in ("", "-wal", "-shm", "-journal"))
+    return sum(path.stat().st_size for name in names if (path := folder / name).is_file())

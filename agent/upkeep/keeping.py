@@ -74,7 +74,7 @@ def keep(workspace: Workspace, now: datetime, progress: Progress = silent) -> Ke
         reindex.rebuild(workspace, embed_again=False, progress=progress)
         complaints.append("the vector index was damaged: it was made anew from the database")
     with database.writing() as connection:
-        disk.remember(connection, now.date(), disk.measure(database.folder).total)
+        disk.remember(connection, now.date(), disk.measure(database.folder).growing)
     return Kept(texts, refused, mail, given_back, tuple(complaints))
 
 

@@ -373,13 +373,16 @@ def test_the_command_says_what_became_of_what(thinner: Path, file: Path) -> None
     assert (ran.code, ran.err) == (0, "")
     for words in (
         f"Restored {file}, made 2026-01-26 08:00 UTC, into {data}.",
-        f"What was there is kept as {data / FILE_NAME}.before-restore.",
+        f"What was there is kept as {data / FILE_NAME}.before-restore: delete it when",
         f"Left alone: {thinner}, the same as the backup's.",
         f"There are {len(STORY)} items",
         "as of 2025-02-03 23:59 UTC.",
         "Next: `thesis index rebuild`, or the next pass, fills the index.",
     ):
         assert words in ran.out
+    size = Path(f"{data / FILE_NAME}.before-restore").stat().st_size / 1e6
+    shown = thesis("status", "--config", thinner).out
+    assert f"({size:,.0f} MB of it kept by restores)" in " ".join(shown.split())
 
 
 def test_the_command_answers_as_json(home: Path, file: Path, tmp_path: Path) -> None:
