@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from agent.clock import credible
+
 
 class Job(StrEnum):
     """What the daemon does, in the order in which a day goes through it."""
@@ -44,9 +46,6 @@ and Chroma keeps large batches better than small ones."""
 UPKEEP_EVERY = timedelta(hours=24)
 LONGEST_REST = timedelta(hours=6)
 """A source that fails is looked at less and less often, but that often."""
-HELD = timedelta(days=1)
-"""A clock that was set back by no more than this is waited for; an instant that lies further ahead
-than this was noted under a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def due_at(
     wanted = _wanted_at(job, state, found, score_every, now)
     if wanted is None or state is None or not state.failures:
         return wanted
-    failed_at = _credible(state.finished_at, now)
+    failed_at = credible(state.finished_at, now)
     return max(wanted, failed_at + wait_after(state.failures)) if failed_at else wanted
 
 
@@ -93,24 +92,12 @@ def look_at(state: Any | None, every: timedelta, now: datetime) -> datetime:
 
     One that fails rests longer each time; one that asked to be left alone is.
     """
-    last_look = _credible(state.last_attempt_at, now) if state else None
+    last_look = credible(state.last_attempt_at, now) if state else None
     if state is None or last_look is None:
         return now
     rest = every * int(2 ** min(max(state.failures - 1, 0), 10))
     later = last_look + max(every, min(rest, LONGEST_REST))
     return max(later, state.not_before or later)
-
-
-def steady(wall: datetime, last: datetime | None, is_behind: bool = False) -> datetime:
-    """The instant that a job runs at: the clock's, but none before that of the `last` job.
-
-    A clock that was set back stands still until it has caught up, so that no evidence is dated
-    before older evidence; one that is behind by more than HELD was wrong before and is believed,
-    unless what was published by then shows that it `is_behind`.
-    """
-    if last is not None and wall < last and (last - wall <= HELD or is_behind):
-        return last
-    return wall
 
 
 def _wanted_at(
@@ -156,7 +143,7 @@ def _index_at(state: Any | None, found: Situation, now: datetime) -> datetime | 
 def _alerts_at(state: Any | None, found: Situation, now: datetime) -> datetime | None:
     if found.last_score is None:
         return None
-    started_at = _credible(state.started_at, now) if state else None
+    started_at = credible(state.started_at, now) if state else None
     if started_at is None or found.last_score > started_at:
         return now
     return _first([_after(state, WATCH_EVERY, now), found.next_message])
@@ -164,13 +151,8 @@ def _alerts_at(state: Any | None, found: Situation, now: datetime) -> datetime |
 
 def _after(state: Any | None, span: timedelta, now: datetime) -> datetime:
     """So long after it last went well."""
-    last = _credible(state.succeeded_at, now) if state else None
+    last = credible(state.succeeded_at, now) if state else None
     return now if last is None else last + span
-
-
-def _credible(at: datetime | None, now: datetime) -> datetime | None:
-    """An instant that was noted; None when the clock must have been wrong then."""
-    return None if at is None or at - now > HELD else at
 
 
 def _first(times: Iterable[datetime | None]) -> datetime:

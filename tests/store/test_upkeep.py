@@ -273,7 +273,7 @@ def test_message_that_was_never_sent_keeps_what_it_says(database: Database) -> N
         messages.give_up(connection, "dead", "no such host")
         assert upkeep.empty_mail(connection, LATER) == 0
         messages.revive(connection, LATER)
-        assert [one.text for one in messages.due(connection, LATER)] == ["All of it"] * 2
+        assert [one.text for one in messages.due(connection, LATER, LATER)] == ["All of it"] * 2
 
 
 # Room

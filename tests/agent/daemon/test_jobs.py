@@ -6,8 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agent.daemon import jobs
 from agent.daemon.jobs import KINDS, Job, Situation
@@ -107,26 +105,3 @@ def test_source_that_fails_is_looked_at_less_often_and_at_least_every_six_hours(
 def test_source_that_is_to_be_looked_at_seldom_is_not_looked_at_more_often_for_failing() -> None:
     state = SimpleNamespace(last_attempt_at=NOW, not_before=None, failures=3)
     assert jobs.look_at(state, timedelta(days=1), NOW) == NOW + timedelta(days=1)
-
-
-def test_clock_that_was_set_back_stands_still_until_it_has_caught_up() -> None:
-    assert jobs.steady(NOW - HOUR, NOW) == NOW
-    assert jobs.steady(NOW, NOW) == NOW
-    assert jobs.steady(NOW + MINUTE, NOW) == NOW + MINUTE
-    assert jobs.steady(NOW, None) == NOW
-
-
-def test_clock_that_was_far_ahead_is_not_waited_for() -> None:
-    assert jobs.steady(NOW, NOW + timedelta(days=400)) == NOW
-
-
-@given(st.lists(st.timedeltas(timedelta(hours=-20), timedelta(hours=3)), max_size=50))
-def test_instants_of_jobs_never_go_back_by_a_clock_that_is_set_back_for_hours(
-    steps: list[timedelta],
-) -> None:
-    wall, last = NOW, NOW
-    for step in steps:
-        wall = max(wall + step, NOW - timedelta(hours=20))
-        at = jobs.steady(wall, last)
-        assert at >= last or last - wall > jobs.HELD
-        last = max(last, at)
