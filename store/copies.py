@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 
-from agent.errors import StoreDamaged, StoreError
+from agent.errors import StoreDamaged, StoreFull
 from store import migrations, outbox
 from store.database import (
     BUSY_SECONDS,
@@ -59,8 +59,8 @@ class Contents:
 def take(folder: Path, target: Path) -> None:
     """Copy the database of `folder` into the new file `target`, which needs no other beside it.
 
-    No lock is needed and none is held: whoever writes goes on. Raises StoreError when the disk of
-    `target` is full, StoreDamaged when what was copied is not sound.
+    No lock is needed and none is held: whoever writes goes on. Raises StoreFull when the disk of
+    `target` is, StoreDamaged when what was copied is not sound.
     """
     with translated(folder):
         _copy(folder / FILE_NAME, target)
@@ -175,11 +175,11 @@ def put(draft: Path, folder: Path) -> None:
 
 
 def room_for(folder: Path, size: int) -> None:
-    """Raise StoreError unless `size` bytes are free in `folder`."""
+    """Raise StoreFull unless `size` bytes are free in `folder`."""
     with translated(folder):
         free = shutil.disk_usage(folder).free
     if free < size:
-        raise StoreError(
+        raise StoreFull(
             f"{folder} has {free / 1e6:,.0f} MB free, {size / 1e6:,.0f} MB are needed",
             "Nothing was changed: free some space and run again",
         )
@@ -221,7 +221,7 @@ def _step_through(source: sqlite3.Connection, target: sqlite3.Connection, place:
     except sqlite3.OperationalError as error:
         if _code(error) != sqlite3.SQLITE_FULL and not is_full(place):
             raise
-        raise StoreError(
+        raise StoreFull(
             f"the disk of {place} is full", "Nothing was changed: free some space and run again"
         ) from error
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from agent.errors import StoreBusy, StoreDamaged, StoreError
+from agent.errors import StoreBusy, StoreDamaged, StoreError, StoreFull
 from store import migrations, private
 
 FILE_NAME = "thesiswatch.sqlite3"
@@ -197,7 +197,7 @@ def _explain(reason: str, folder: Path) -> StoreError:
             "Nothing was lost: close that program and run again",
         )
     if "full" in low or "no space" in low or ("disk i/o" in low and is_full(folder)):
-        return StoreError(
+        return StoreFull(
             f"the disk of {folder} is full",
             "Nothing was lost: free some space and run again, it goes on where it stopped",
         )

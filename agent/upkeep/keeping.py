@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent import reindex
-from agent.errors import StoreBusy
+from agent.errors import StoreBusy, StoreFull
 from agent.learning import TEACHERS
 from agent.progress import Progress, silent
 from agent.upkeep import disk
@@ -68,7 +68,7 @@ def keep(workspace: Workspace, now: datetime, progress: Progress = silent) -> Ke
     given_back = 0
     try:
         given_back = upkeep.tidy(database, disk.measure(database.folder).free)
-    except StoreBusy as error:
+    except (StoreBusy, StoreFull) as error:
         complaints.append(str(error))
     if is_damaged(database.folder):
         reindex.rebuild(workspace, embed_again=False, progress=progress)

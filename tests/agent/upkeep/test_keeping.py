@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from store.models import ItemState
 from tests.command import Ran
 from tests.command import thesis as command
 from tests.conftest import fakes
+from tests.disks import small_disk
 from tests.fakes import FakeIndex, fetched, item
 from tests.hook_server import CHANNEL, HookServer
 from tests.store.rows import row
@@ -307,6 +309,24 @@ def test_room_that_cannot_be_given_back_now_is_a_complaint_and_no_failure(
     assert (kept.texts, len(kept.complaints)) == (1, 1)
     assert "another program uses it" in kept.complaints[0]
     assert keeping.keep(workspace, AT).complaints == ()
+
+
+def test_room_that_the_disk_is_too_full_to_give_back_is_a_complaint_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "LEAST", 0)
+    monkeypatch.setattr(upkeep, "SLACK", 0.0)
+    with small_disk(tmp_path / "small", megabytes=2) as small:
+        path = small.place / configuration.FILE_NAME
+        path.touch()
+        with writing(path) as workspace:
+            small.fill(100_000)
+            for _ in range(5):
+                small.free_some()
+            (complaint,) = keeping.keep(workspace, AT).complaints
+            small.free_all()
+            assert keeping.keep(workspace, AT).complaints == ()
+    assert "MB must be free on the disk for a while, and 0 MB are" in complaint
 
 
 def test_fits_of_the_judge_that_were_not_made_of_late_go(fresh: Opened) -> None:
