@@ -62,7 +62,7 @@ def take(folder: Path, target: Path) -> None:
     No lock is needed and none is held: whoever writes goes on. Raises StoreFull when the disk of
     `target` is, StoreDamaged when what was copied is not sound.
     """
-    with translated(folder):
+    with translated(folder), _disk_of(target.parent):
         _copy(folder / FILE_NAME, target)
         with _connected(target) as connection:
             said = connection.execute(_CHECK).fetchone()[0]
@@ -118,7 +118,7 @@ def keep(folder: Path, draft: Path) -> Path:
     Returns where it is kept: under a name that nothing was kept under before.
     """
     live, kept, copy = folder / FILE_NAME, _free(folder), draft / "kept"
-    with translated(folder):
+    with translated(folder), _disk_of(folder):
         try:
             _copy(live, copy)
         except sqlite3.DatabaseError as error:
@@ -161,7 +161,7 @@ def put(draft: Path, folder: Path) -> None:
     open see the new one. A damaged one, or none, is replaced as a file; nobody can be using it.
     """
     new, live = draft / FILE_NAME, folder / FILE_NAME
-    with translated(folder):
+    with translated(folder), _disk_of(folder):
         if live.exists():
             try:
                 _overwrite(live, new)
@@ -189,7 +189,7 @@ def _overwrite(live: Path, new: Path) -> None:
     with _connected(new) as source, _connected(live) as target:
         target.execute("PRAGMA journal_mode=WAL")
         target.execute("PRAGMA synchronous=FULL")
-        _step_through(source, target, live.parent)
+        _step_through(source, target)
         with suppress(sqlite3.Error):  # it is in place: what cannot be tidied now is later
             target.execute("PRAGMA busy_timeout=0")
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -201,12 +201,12 @@ def _copy(source: Path, target: Path) -> None:
         new.execute("PRAGMA synchronous=OFF")
         old.execute("BEGIN")
         old.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the view from here on
-        _step_through(old, new, target.parent)
+        _step_through(old, new)
         new.execute("PRAGMA journal_mode=DELETE")
 
 
-def _step_through(source: sqlite3.Connection, target: sqlite3.Connection, place: Path) -> None:
-    """Copy every page, PAGES at a time; `place` is named when its disk is full."""
+def _step_through(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy every page, PAGES at a time."""
     left, tries = -1, 0
 
     def watch(status: int, remaining: int, total: int) -> None:
@@ -216,8 +216,14 @@ def _step_through(source: sqlite3.Connection, target: sqlite3.Connection, place:
         if tries * PAUSE > BUSY_SECONDS:
             raise sqlite3.OperationalError("database is locked")
 
+    source.backup(target, pages=PAGES, progress=watch, sleep=PAUSE)
+
+
+@contextmanager
+def _disk_of(place: Path) -> Iterator[None]:
+    """Raise StoreFull naming `place`, which is written to, where its disk is why SQLite refused."""
     try:
-        source.backup(target, pages=PAGES, progress=watch, sleep=PAUSE)
+        yield
     except sqlite3.OperationalError as error:
         if _code(error) != sqlite3.SQLITE_FULL and not is_full(place):
             raise

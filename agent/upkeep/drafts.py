@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from agent.errors import ThesiswatchError
+from agent.errors import StoreFull, ThesiswatchError
 from store.swap import swap_in
 
 PREFIX = ".thesis-draft-"
@@ -21,13 +21,20 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 @contextmanager
 def beside(
-    folder: Path, now: datetime, *, make: bool = False, alone: bool = False
+    folder: Path,
+    now: datetime,
+    *,
+    make: bool = False,
+    alone: bool = False,
+    file: Path | None = None,
+    needs: int = 0,
 ) -> Iterator[Path]:
     """A folder for drafts in `folder`, on the same disk, only its owner's; gone afterwards.
 
     With `make` there need be no `folder` yet. `alone` is who holds a lock on it: any other draft
     in it is a dead process'. What the system refuses meanwhile is a ThesiswatchError that names
-    `folder`.
+    `file`, which is to come of it, or `folder`; of a full disk it says how many bytes it `needs`
+    at most, where that is known.
     """
     try:
         if make:
@@ -35,8 +42,10 @@ def beside(
         _sweep(folder, now, timedelta(0) if alone else ABANDONED)
         with TemporaryDirectory(prefix=PREFIX, dir=folder, ignore_cleanup_errors=True) as name:
             yield Path(name)
+    except StoreFull as error:
+        raise _full(folder, file or folder, needs) from error
     except OSError as error:
-        raise _said(error, folder) from error
+        raise _said(error, folder, file or folder, needs) from error
 
 
 def new_file(path: Path) -> Any:
@@ -57,7 +66,7 @@ def ready(texts: Mapping[Path, bytes]) -> Iterator[None]:
     """Small files, on the disk beside their places: put there, in their order, when all went well.
 
     Otherwise nothing is left of them but the folders they needed. Only one process at a time may;
-    what one that was killed left is taken away. Raises ThesiswatchError naming folder or file.
+    what one that was killed left is taken away. Raises ThesiswatchError naming the file.
     """
     drafts = {path: path.with_name(f".{path.name}.draft") for path in texts}
     try:
@@ -91,7 +100,7 @@ def _write(path: Path, draft: Path, text: bytes) -> None:
             out.flush()
             os.fsync(out.fileno())
     except OSError as error:
-        raise _said(error, path.parent) from error
+        raise _said(error, path.parent, path) from error
 
 
 def _place(path: Path, draft: Path) -> None:
@@ -111,12 +120,19 @@ def _sweep(folder: Path, now: datetime, age: timedelta) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _said(error: OSError, folder: Path) -> ThesiswatchError:
+def _said(error: OSError, folder: Path, named: Path, needs: int = 0) -> ThesiswatchError:
     if error.errno in _FULL:
-        return ThesiswatchError(
-            f"the disk of {folder} is full", "Nothing was changed: free some space and run again"
-        )
+        return _full(folder, named, needs)
     if error.errno == errno.ENOENT and not folder.is_dir():
         return ThesiswatchError(f"there is no folder {folder}", "Make it, or name another")
     reason = error.strerror or error
-    return ThesiswatchError(f"{folder} cannot be written: {reason}", "Name another folder")
+    return ThesiswatchError(f"{named} cannot be written: {reason}", "Name another")
+
+
+def _full(folder: Path, named: Path, needs: int) -> StoreFull:
+    room = shutil.disk_usage(folder).free
+    more = f": up to {needs / 1e6:,.1f} MB are needed for a while, {room / 1e6:,.1f} MB are free"
+    return StoreFull(
+        f"the disk of {named} is full{more if needs else ''}",
+        "Nothing was changed: free some space and run again",
+    )

@@ -88,11 +88,12 @@ def _replace(backup: Archive, config: Config, config_path: Path, now: datetime) 
     folder, manifest = config.data_folder, backup.manifest
     old = (folder / FILE_NAME).stat().st_size if exists(folder) else 0
     size = sum(member.size for member in manifest.members)
-    copies.room_for(folder, 2 * size + old if old else size)
+    needs = 2 * size + old if old else size
+    copies.room_for(folder, needs)
     wanted = dict(_settings(backup, config, config_path))
     there = {path: path.read_bytes() for path in wanted if path.exists()}
     new = {path: text for path, text in wanted.items() if path not in there}
-    with drafts.beside(folder, now, alone=True) as draft:
+    with drafts.beside(folder, now, alone=True, needs=needs) as draft:
         backup.extract(FILE_NAME, draft / FILE_NAME)
         copies.make_ready(draft)
         with drafts.ready(new):
