@@ -77,6 +77,7 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the tables.")],
     format_: Annotated[Format, typer.Option("--format", help="As what.")] = Format.PARQUET,
     as_of: AsOf = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over tables of before.")] = False,
     as_json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
@@ -86,8 +87,8 @@ def export(
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        at = end_of(as_of)
-        done = exports.export(workspace, folder, now(), at, as_csv=format_ is Format.CSV)
+        at, as_csv = end_of(as_of), format_ is Format.CSV
+        done = exports.export(workspace, folder, now(), at, as_csv=as_csv, force=force)
     if as_json:
         print(screen.as_json(done.as_row(), indent=2))
         return
