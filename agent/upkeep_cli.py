@@ -70,7 +70,6 @@ def restore(
         print(f"{note}.")
     held = done.contents
     print(f"There are {held.items:,} items, {held.ledger_rows:,} ledger rows; {_score(held)}.")
-    print("Next: `thesis index rebuild`, or the next pass, fills the index.")
 
 
 def export(

@@ -44,7 +44,8 @@ _COUNTED = {"items": "item", "verdicts": "verdict", "ledger_rows": "evidence"}
 class Contents:
     """What a database holds, and the thesis' score of then; `schema` is its revision.
 
-    `score` and `as_of` are None before the first pass, `waiting` are messages yet to be sent.
+    `score` and `as_of` are None before the first pass, `waiting` are messages yet to be sent,
+    `unindexed` vectors that wait for the index.
     """
 
     schema: str
@@ -52,6 +53,7 @@ class Contents:
     verdicts: int
     ledger_rows: int
     waiting: int
+    unindexed: int
     score: float | None
     as_of: datetime | None
 
@@ -82,13 +84,14 @@ def contents(folder: Path, thesis_id: str) -> Contents:
         if _has(connection, "message"):
             query = "SELECT count(*) FROM message WHERE state = 'waiting'"
             waiting = connection.execute(query).fetchone()[0]
+        unindexed = connection.execute("SELECT count(*) FROM index_outbox").fetchone()[0]
         last = connection.execute(
             "SELECT score, as_of FROM snapshot WHERE thesis_id = ? ORDER BY as_of DESC LIMIT 1",
             (thesis_id,),
         ).fetchone()
     score, as_of = last or (None, None)
     at = datetime.fromisoformat(as_of).replace(tzinfo=UTC) if as_of else None
-    return Contents(schema, **counts, waiting=waiting, score=score, as_of=at)
+    return Contents(schema, **counts, waiting=waiting, unindexed=unindexed, score=score, as_of=at)
 
 
 def make_ready(folder: Path) -> None:

@@ -196,6 +196,11 @@ def _notes(backup: Archive, config: Config, contents: Contents) -> Iterator[str]
         yield f"The thesis cannot be watched yet: {error}"
     if contents.waiting:
         yield f"Messages that waited then go out with the next pass: {contents.waiting}"
+    if contents.unindexed:
+        yield (
+            f"The index is empty: {contents.unindexed:,} vectors are put into it by the next pass, "
+            "or by `thesis index rebuild`; nothing is lost meanwhile"
+        )
 
 
 def _iso(at: datetime) -> str:

@@ -169,7 +169,7 @@ def test_contents_are_counted_at_the_first_schema_and_at_the_last(tmp_path: Path
         engine = engine_at(folder / FILE_NAME, 1)
         migrations.upgrade(engine, revision)
         engine.dispose()
-        assert copies.contents(folder, "t") == copies.Contents(revision, 0, 0, 0, 0, None, None)
+        assert copies.contents(folder, "t") == copies.Contents(revision, 0, 0, 0, 0, 0, None, None)
 
 
 def test_another_programs_database_is_not_taken_for_ours(tmp_path: Path) -> None:

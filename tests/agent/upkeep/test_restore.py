@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from agent import doctor
+from agent.embed import StaticEmbedder
 from agent.errors import StoreBusy, StoreError, ThesiswatchError
 from agent.replay import replay
 from agent.upkeep import backup
 from agent.upkeep.restore import Restored, restore
-from agent.workspace import Workspace, reading
+from agent.workspace import Workspace, reading, writing
 from store import copies, index_process, migrations
 from store.database import FILE_NAME, daemon_lock, engine_at, writer_lock
 from store.vectors import FOLDER
 from tests.agent.upkeep.test_archive import claimed, rewritten, smuggled
 from tests.command import thesis
+from tests.conftest import fakes
 from tests.disks import small_disk
 from tests.fakes import FakeEmbedder, fetched
 from tests.store.test_database import HOLD_DATABASE, another_process
@@ -74,6 +77,13 @@ def waits_for_index(config: Path) -> bool:
     return waiting == embedded(data) and not (data / FOLDER).exists()
 
 
+def others(done: Restored) -> list[str]:
+    """What is noted besides that the index is empty, which is noted last."""
+    *notes, last = done.notes
+    assert last.startswith("The index is empty: ")
+    return notes
+
+
 def test_another_folder_gives_the_same_answers_byte_for_byte(
     home: Path, file: Path, tmp_path: Path
 ) -> None:
@@ -84,7 +94,7 @@ def test_another_folder_gives_the_same_answers_byte_for_byte(
     for path in ("config.toml", "thesis/thesis.toml", "thesis/exemplars/border.jsonl"):
         assert (there / path).read_bytes() == (home.parent / path).read_bytes()
         assert there / path in done.written
-    assert (done.left, done.kept, done.notes) == ((), None, ())
+    assert (done.left, done.kept, others(done)) == ((), None, [])
     assert (done.contents.items, done.made_at) == (len(STORY), MADE)
     assert waits_for_index(there / "config.toml")
     assert not (there / ".env").exists()
@@ -106,6 +116,30 @@ def test_the_next_pass_fills_the_index(
     folder = again.database.folder
     assert indexed(folder, FakeEmbedder.name) == embedded(folder)
     assert len(embedded(folder)) == 6
+
+
+def test_an_index_that_waits_for_the_next_pass_is_not_called_broken(
+    tmp_path: Path, static_embedder: StaticEmbedder
+) -> None:
+    config = tmp_path / "mine" / "config.toml"
+    config.parent.mkdir()
+    (config.parent / "items.jsonl").touch()
+    source = '[[sources]]\nname = "archive"\nkind = "file"\npath = "items.jsonl"\n'
+    config.write_text(source, encoding="utf-8")
+    with writing(config) as opened:
+        opened.__dict__.update({**fakes(), "embedder": static_embedder})
+        replay(opened, fetched(*STORY), "story")
+    file = backup.make(config, tmp_path / "b.zip", MADE).file
+    done = restore(file, tmp_path / "new" / "config.toml", NOW)
+    found = {one.check: one for one in doctor.examine(tmp_path / "new" / "config.toml", NOW)}
+    assert found["index"].well
+    assert found["index"].found == f"0 vectors, as SQL has them, {len(STORY)} waiting"
+    assert done.notes == (
+        f"The index is empty: {len(STORY)} vectors are put into it by the next pass, or by "
+        "`thesis index rebuild`; nothing is lost meanwhile",
+    )
+    troubles = thesis("status", "--json", "--config", tmp_path / "new" / "config.toml").json
+    assert "index" not in [one["what"] for one in troubles["troubles"]]
 
 
 # What is there already
@@ -152,7 +186,7 @@ def test_a_thesis_is_written_where_the_configuration_that_is_there_wants_it(
     done = restore(file, config, NOW)
     assert (tmp_path / "mine" / "essay.toml").exists()
     assert (tmp_path / "mine" / "exemplars" / "border.jsonl").exists()
-    assert done.notes == ()
+    assert others(done) == []
     assert thesis("score", "--config", config).code == 0
 
 
@@ -186,9 +220,9 @@ def test_a_backup_of_another_thesis_is_called_one(own: Path, file: Path) -> None
     other = text.read_text(encoding="utf-8").replace('id = "nvda_short_case"', 'id = "another"', 1)
     text.write_text(other, encoding="utf-8")
     done = restore(file, own, NOW, force=True)
-    assert done.notes == (
+    assert others(done) == [
         "The backup is of the thesis 'nvda_short_case', the configuration watches 'another'",
-    )
+    ]
 
 
 def test_messages_that_will_go_out_again_are_announced(own: Path, tmp_path: Path) -> None:
@@ -203,7 +237,7 @@ def test_messages_that_will_go_out_again_are_announced(own: Path, tmp_path: Path
     engine.dispose()
     backup.make(own, tmp_path / "b.zip", MADE)
     done = restore(tmp_path / "b.zip", tmp_path / "new" / "config.toml", NOW)
-    assert done.notes == ("Messages that waited then go out with the next pass: 1",)
+    assert others(done) == ["Messages that waited then go out with the next pass: 1"]
 
 
 # Who may, and when
@@ -370,6 +404,7 @@ def test_a_disk_that_fills_up_leaves_the_old_state_until_there_is_room(
 def test_the_command_says_what_became_of_what(thinner: Path, file: Path) -> None:
     ran = thesis("restore", file, "--force", "--config", thinner)
     data = thinner.parent / "data"
+    waiting = len(embedded(data))
     assert (ran.code, ran.err) == (0, "")
     for words in (
         f"Restored {file}, made 2026-01-26 08:00 UTC, into {data}.",
@@ -377,7 +412,7 @@ def test_the_command_says_what_became_of_what(thinner: Path, file: Path) -> None
         f"Left alone: {thinner}, the same as the backup's.",
         f"There are {len(STORY)} items",
         "as of 2025-02-03 23:59 UTC.",
-        "Next: `thesis index rebuild`, or the next pass, fills the index.",
+        f"The index is empty: {waiting} vectors are put into it by the next pass, or by",
     ):
         assert words in ran.out
     size = Path(f"{data / FILE_NAME}.before-restore").stat().st_size / 1e6
@@ -392,7 +427,9 @@ def test_the_command_answers_as_json(home: Path, file: Path, tmp_path: Path) -> 
     assert said["score"] == thesis("score", "--json", "--config", home).json["score"]
     assert said["made_at"] == "2026-01-26T08:00:00Z"
     assert str(config) in said["written"]
-    assert (said["kept"], said["left_alone"], said["notes"]) == (None, [], [])
+    assert (said["kept"], said["left_alone"]) == (None, [])
+    (note,) = said["notes"]
+    assert note.startswith("The index is empty: ")
 
 
 def test_what_went_wrong_is_one_line_and_exit_code_1(own: Path, file: Path, tmp_path: Path) -> None:
