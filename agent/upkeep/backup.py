@@ -67,12 +67,13 @@ def make(config_path: Path, file: Path, now: datetime, *, force: bool = False) -
 def _of_thesis(thesis: Thesis) -> dict[str, bytes]:
     """The files of a thesis of one's own; a bundled one comes with the program.
 
-    Those that the program reads, and no others: secrets may lie beside them.
+    Those that the program reads, and no others: secrets may lie beside them. Byte for byte, as a
+    thesis' version is the hash of its file.
     """
     if thesis.path.is_relative_to(theses.BUNDLED):
         return {}
     exemplars = {f"{EXEMPLARS}{path.name}": _read(path) for path in thesis.exemplars}
-    return {THESIS: thesis.text.encode(), **exemplars}
+    return {THESIS: _read(thesis.path), **exemplars}
 
 
 def _read(path: Path) -> bytes:

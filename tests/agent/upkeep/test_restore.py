@@ -101,6 +101,17 @@ def test_another_folder_gives_the_same_answers_byte_for_byte(
     assert (there / "data").stat().st_mode & 0o077 == 0
 
 
+def test_a_thesis_with_a_mark_before_it_comes_back_as_the_same_version(
+    own: Path, tmp_path: Path
+) -> None:
+    essay = own.parent / "thesis" / "thesis.toml"
+    essay.write_bytes(b"\xef\xbb\xbf" + essay.read_bytes().replace(b"\n", b"\r\n"))
+    file = backup.make(own, tmp_path / "b.zip", MADE).file
+    assert restore(file, own, NOW, force=True).left == ((essay, False), (own, False))
+    restore(file, tmp_path / "new" / "config.toml", NOW)
+    assert (tmp_path / "new" / "thesis" / "thesis.toml").read_bytes() == essay.read_bytes()
+
+
 def test_the_next_pass_fills_the_index(
     workspaces: Callable[..., Workspace], tmp_path: Path
 ) -> None:
