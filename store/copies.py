@@ -127,11 +127,11 @@ def keep(folder: Path, draft: Path) -> Path:
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
-            shutil.copyfile(live, copy)
-            if (wal := _beside(live, "-wal")).exists():
-                shutil.copyfile(wal, _beside(kept, "-wal"))
-        copy.chmod(0o600)
-        copy.replace(kept)
+            copy = _as_it_is(live, draft / "damaged")
+        for end in ("-wal", ""):  # a name is taken from the first of them on
+            if (part := _beside(copy, end)).exists():
+                part.chmod(0o600)
+                part.replace(_beside(kept, end))
     return kept
 
 
@@ -186,6 +186,14 @@ def room_for(folder: Path, size: int) -> None:
             f"{folder} has {free / 1e6:,.0f} MB free, {size / 1e6:,.0f} MB are needed",
             "Nothing was changed: free some space and run again",
         )
+
+
+def _as_it_is(live: Path, copy: Path) -> Path:
+    """Copy the files of a database that SQLite cannot read; nobody can be writing them."""
+    for end in ("-wal", ""):
+        if (part := _beside(live, end)).exists():
+            shutil.copyfile(part, _beside(copy, end))
+    return copy
 
 
 def _overwrite(live: Path, new: Path) -> None:
@@ -256,10 +264,10 @@ def _has(connection: sqlite3.Connection, table: str) -> bool:
 
 
 def _free(folder: Path) -> Path:
-    """A name that no database was kept under before."""
+    """A name that no database, nor the log of one, was kept under before."""
     ends = chain([""], (f"-{n}" for n in count(2)))
     names = (folder / f"{KEPT}{end}" for end in ends)
-    return next(path for path in names if not path.exists())
+    return next(path for path in names if not path.exists() and not _beside(path, "-wal").exists())
 
 
 def _beside(path: Path, end: str) -> Path:
