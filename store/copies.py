@@ -61,8 +61,8 @@ class Contents:
 def take(folder: Path, target: Path) -> None:
     """Copy the database of `folder` into the new file `target`, which needs no other beside it.
 
-    No lock is needed and none is held: whoever writes goes on. Raises StoreFull when the disk of
-    `target` is, StoreDamaged when what was copied is not sound.
+    No lock is needed and none is held: whoever writes goes on. Raises StoreFull where `target`
+    finds no room, StoreDamaged when what was copied is not sound.
     """
     with translated(folder), _disk_of(target.parent):
         _copy(folder / FILE_NAME, target)

@@ -1,4 +1,4 @@
-"""How large the data are, and how large they will be at this pace. Pure but for `measure`."""
+"""How large the data are, and how large they will be at this pace."""
 
 import json
 import shutil

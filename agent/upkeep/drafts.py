@@ -116,8 +116,9 @@ def _place(path: Path, draft: Path) -> None:
 def _sweep(folder: Path, now: datetime, age: timedelta) -> None:
     """Take away what processes that were killed left behind, from that age on."""
     for path in folder.glob(f"{PREFIX}*"):
-        if not age or now.timestamp() - path.stat().st_mtime > age.total_seconds():
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # whoever's it is may be done just now
+            if not age or now.timestamp() - path.stat().st_mtime > age.total_seconds():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _said(error: OSError, folder: Path, named: Path, needs: int = 0) -> ThesiswatchError:

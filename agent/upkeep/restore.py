@@ -25,6 +25,7 @@ from agent.config import Config
 from agent.errors import ConfigError, StoreError, ThesisFileError
 from agent.upkeep import archive, drafts
 from agent.upkeep.archive import CONFIG, EXEMPLARS, THESIS, Archive
+from agent.upkeep.cells import instant
 from store import copies, index_process, migrations
 from store.copies import Contents
 from store.database import FILE_NAME, daemon_lock, exists, writer_lock
@@ -51,12 +52,12 @@ class Restored:
         held = self.contents
         return {
             "data": str(self.folder),
-            "made_at": _iso(self.made_at),
+            "made_at": instant(self.made_at),
             "items": held.items,
             "verdicts": held.verdicts,
             "ledger_rows": held.ledger_rows,
             "score": held.score,
-            "as_of": _iso(held.as_of) if held.as_of else None,
+            "as_of": instant(held.as_of) if held.as_of else None,
             "kept": str(self.kept) if self.kept else None,
             "written": [str(path) for path in self.written],
             "left_alone": [{"file": str(path), "differs": differs} for path, differs in self.left],
@@ -201,7 +202,3 @@ def _notes(backup: Archive, config: Config, contents: Contents) -> Iterator[str]
             f"The index is empty: {contents.unindexed:,} vectors are put into it by the next pass, "
             "or by `thesis index rebuild`; nothing is lost meanwhile"
         )
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
