@@ -154,10 +154,11 @@ def _held(folder: Path, name: str, says: tuple[str, str], patience: float) -> It
         except Timeout as error:
             what, way_out = says
             raise StoreBusy(what.replace("{}", _holder(path)), way_out) from error
-        holder = path.with_name(f"{name}.pid")
-        with open(holder, "w", opener=private.opener, encoding="utf-8") as out:
-            out.write(str(os.getpid()))
     try:
+        with translated(folder):
+            holder = path.with_name(f"{name}.pid")
+            with open(holder, "w", opener=private.opener, encoding="utf-8") as out:
+                out.write(str(os.getpid()))
         yield
     finally:
         lock.release()

@@ -41,8 +41,8 @@ WATCH_EVERY = timedelta(minutes=15)
 """Alerts on silence and blindness need no event to fire."""
 INDEX_EVERY = timedelta(hours=24)
 INDEX_BATCH = 1000
-"""Vectors wait for the index until there are so many, or so long: a search finds them all the same,
-and Chroma keeps large batches better than small ones."""
+"""Vectors wait for the index until there are so many, or so long, where there is one: a search
+finds them all the same, and Chroma keeps large batches better than small ones."""
 UPKEEP_EVERY = timedelta(hours=24)
 LONGEST_REST = timedelta(hours=6)
 """A source that fails is looked at less and less often, but that often."""
@@ -53,29 +53,28 @@ class Situation:
     """What decides when jobs are due: counts of what waits, and instants.
 
     `looks` are when each source of a group is due next; `next_message` when a message may be sent,
-    `next_digest` when one is to go out, None where there is nobody to send it to.
+    `next_digest` when one is to go out, None where there is nobody to send it to; `next_score` is
+    when the score is to be kept though nothing is `unscored`.
     """
 
     looks: Mapping[Job, tuple[datetime, ...]]
     unjudged: int
     deferred: int
     unindexed: int
+    has_index: bool
     unscored: int
-    new_rows: bool
     last_score: datetime | None
+    next_score: datetime
     next_message: datetime | None
     next_digest: datetime | None
 
 
-def due_at(
-    job: Job, state: Any | None, found: Situation, score_every: timedelta, now: datetime
-) -> datetime | None:
+def due_at(job: Job, state: Any | None, found: Situation, now: datetime) -> datetime | None:
     """When a job is to run next; None while there is nothing for it to do.
 
-    `state` is what it did last, a row of the job table, None before its first run; a score is kept
-    `score_every` so often without new evidence.
+    `state` is what it did last, a row of the job table, None before its first run.
     """
-    wanted = _wanted_at(job, state, found, score_every, now)
+    wanted = _wanted_at(job, state, found, now)
     if wanted is None or state is None or not state.failures:
         return wanted
     failed_at = credible(state.finished_at, now)
@@ -100,16 +99,14 @@ def look_at(state: Any | None, every: timedelta, now: datetime) -> datetime:
     return max(later, state.not_before or later)
 
 
-def _wanted_at(
-    job: Job, state: Any | None, found: Situation, score_every: timedelta, now: datetime
-) -> datetime | None:
+def _wanted_at(job: Job, state: Any | None, found: Situation, now: datetime) -> datetime | None:
     match job:
         case Job.FIGURES:
             return _after(state, FIGURES_EVERY, now)
         case Job.JUDGE:
             return _judge_at(state, found, now)
         case Job.SCORE:
-            return _score_at(found, score_every, now)
+            return now if found.unscored else found.next_score
         case Job.ALERTS:
             return _alerts_at(state, found, now)
         case Job.DIGEST:
@@ -122,12 +119,6 @@ def _wanted_at(
             return min(found.looks[job], default=None)
 
 
-def _score_at(found: Situation, every: timedelta, now: datetime) -> datetime:
-    if found.unscored or found.new_rows or found.last_score is None:
-        return now
-    return found.last_score + every
-
-
 def _judge_at(state: Any | None, found: Situation, now: datetime) -> datetime | None:
     if found.unjudged:
         return now
@@ -135,7 +126,7 @@ def _judge_at(state: Any | None, found: Situation, now: datetime) -> datetime | 
 
 
 def _index_at(state: Any | None, found: Situation, now: datetime) -> datetime | None:
-    if found.unindexed >= INDEX_BATCH:
+    if found.unindexed >= INDEX_BATCH or (found.unindexed and not found.has_index):
         return now
     return _after(state, INDEX_EVERY, now) if found.unindexed else None
 

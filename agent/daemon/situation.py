@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent import standing
 from agent.clock import HELD, steady
 from agent.config import Config
 from agent.daemon import jobs
 from agent.daemon.jobs import KINDS, Job, Situation
 from agent.digest import sending
 from agent.workspace import Workspace
-from store import items, ledger, messages, outbox, settings, sources
+from store import items, ledger, messages, outbox, settings, sources, vectors
 from store import jobs as stored
 from store.models import ItemState
 
@@ -23,18 +24,19 @@ UNJUDGED = (ItemState.FETCHED, ItemState.EMBEDDED, ItemState.GROUPED)
 def read(workspace: Workspace, now: datetime) -> Situation:
     """The situation at `now`."""
     thesis, config = workspace.thesis.id, workspace.config
+    every = timedelta(minutes=config.schedule.score)
     next_digest = sending.next_at(workspace, now)
     with workspace.database.reading() as connection:
         states = sources.states(connection)
         last = ledger.snapshot_before(connection, thesis, now)
-        newest = ledger.newest(connection, thesis, now)
         return Situation(
             looks={job: _looks(config, states, job, now) for job in KINDS},
             unjudged=items.count_in(connection, UNJUDGED, now),
             deferred=items.count_in(connection, [ItemState.DEFERRED], now),
             unindexed=outbox.lag(connection),
+            has_index=vectors.exists(workspace.database.folder),
             unscored=items.count_in(connection, [ItemState.JUDGED], now),
-            new_rows=newest is not None and (last is None or newest > last.as_of),
+            next_score=standing.next_at(connection, workspace.thesis, every, now),
             last_score=last.as_of if last else None,
             next_message=messages.next_due(connection, now, now + HELD),
             next_digest=next_digest,
@@ -46,8 +48,7 @@ def plan(workspace: Workspace, now: datetime) -> dict[Job, datetime | None]:
     found = read(workspace, now)
     with workspace.database.reading() as connection:
         states = stored.states(connection)
-    every = timedelta(minutes=workspace.config.schedule.score)
-    return {job: jobs.due_at(job, states.get(job), found, every, now) for job in Job}
+    return {job: jobs.due_at(job, states.get(job), found, now) for job in Job}
 
 
 def due_sources(workspace: Workspace, job: Job, now: datetime) -> list[str]:

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from agent import cli
 from agent import config as configuration
+from agent import daemon_cli
 from agent.daemon import checkup, situation
 from agent.daemon.jobs import INDEX_BATCH, Job
 from agent.daemon.pulse import FILE_NAME, Pulse
@@ -79,13 +79,14 @@ class Folder:
 
     def die(self) -> None:
         self.stop()
-        Pulse(self.data, NOW).beat(NOW - timedelta(hours=2))
+        Pulse(self.data, NOW).beat(NOW - timedelta(minutes=3))
 
     def hang(self) -> None:
         Pulse(self.data, NOW).beat(NOW - timedelta(minutes=16))
 
     def fail(self) -> None:
-        self.write(lambda connection: stored.fail(connection, Job.JUDGE, NOW, 3, LONG, 0.1))
+        for _ in range(3):
+            self.write(lambda connection: stored.fail(connection, Job.JUDGE, NOW, LONG))
 
     def stall(self) -> None:
         long_ago = NOW - timedelta(hours=30)
@@ -164,7 +165,7 @@ LETTER = {
 
 @pytest.fixture
 def folder(told: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
-    monkeypatch.setattr(cli, "now", lambda: NOW)
+    monkeypatch.setattr(daemon_cli, "now", lambda: NOW)
     monkeypatch.setattr(checkup, "ROOM", 0)  # whatever the disk of this machine has
     shutil.copytree(told.config.folder, tmp_path / "home")
     path = tmp_path / "home" / configuration.FILE_NAME
@@ -235,7 +236,8 @@ def test_several_troubles_are_all_told_the_gravest_first(folder: Folder) -> None
 def test_job_that_failed_once_or_twice_is_tried_again_before_anybody_is_called(
     folder: Folder, failures: int
 ) -> None:
-    folder.write(lambda one: stored.fail(one, Job.JUDGE, NOW, failures, "no answer", 0.1))
+    for _ in range(failures):
+        folder.write(lambda one: stored.fail(one, Job.JUDGE, NOW, "no answer"))
     done = folder.ask()
     assert done.code == 0
     assert "no answer" in done.out
@@ -274,6 +276,31 @@ def test_index_that_is_a_few_batches_behind_is_no_trouble(folder: Folder) -> Non
 def test_alive_is_an_exit_code_and_no_word(folder: Folder, ago: timedelta, code: int) -> None:
     Pulse(folder.data, NOW).beat(NOW - ago)
     assert folder.ask("--alive") == Ran(code, "", "")
+
+
+def test_dead_once_it_ended_however_lately_it_lived(folder: Folder) -> None:
+    folder.stop()
+    assert folder.ask("--alive").code == 1
+
+
+def test_ended_a_moment_ago_is_no_trouble_as_it_may_be_starting_again(folder: Folder) -> None:
+    folder.stop()
+    assert folder.ask().code == 0
+
+
+def test_alive_though_it_goes_on_as_before_an_edit_that_it_refused(folder: Folder) -> None:
+    folder.path.write_text("[shedule]\n" + folder.path.read_text(encoding="utf-8"))
+    assert folder.ask("--alive").code == 0
+    assert "unknown key 'shedule'" in folder.ask().err
+    folder.path.write_text("[schedule\n", encoding="utf-8")
+    assert folder.ask("--alive").code == 0
+
+
+def test_dead_where_no_configuration_is_or_names_another_folder(folder: Folder) -> None:
+    folder.path.write_text('[data]\nfolder = "elsewhere"\n', encoding="utf-8")
+    assert folder.ask("--alive").code == 1
+    folder.path.unlink()
+    assert folder.ask("--alive").code == 1
 
 
 def test_dead_without_a_heartbeat(folder: Folder) -> None:
@@ -334,8 +361,8 @@ def on_a_terminal(path: Path, columns: int = 80) -> tuple[str, int]:
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    program = "from agent import cli; from datetime import datetime; import sys; "
-    program += f"cli.now = lambda: datetime.fromisoformat({NOW.isoformat()!r}); cli.main()"
+    program = "from agent import cli, daemon_cli; from datetime import datetime; "
+    program += f"daemon_cli.now = lambda: datetime.fromisoformat({NOW.isoformat()!r}); cli.main()"
     environment = {name: text for name, text in os.environ.items() if name != "COLUMNS"}
     with subprocess.Popen(
         [sys.executable, "-c", program, "status", "--config", str(path)],

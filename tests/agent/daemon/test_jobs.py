@@ -18,8 +18,9 @@ IDLE = Situation(
     deferred=0,
     unindexed=0,
     unscored=0,
-    new_rows=False,
+    has_index=True,
     last_score=NOW - MINUTE,
+    next_score=NOW + HOUR,
     next_message=None,
     next_digest=None,
 )
@@ -32,7 +33,7 @@ def ran(at: datetime, **more: Any) -> Any:
 
 
 def due(job: Job, found: Situation = IDLE, state: Any = None, now: datetime = NOW) -> Any:
-    return jobs.due_at(job, state, found, HOUR, now)
+    return jobs.due_at(job, state, found, now)
 
 
 @pytest.mark.parametrize("job", list(Job))
@@ -47,13 +48,12 @@ def test_nothing_runs_again_while_there_is_nothing_to_do(job: Job) -> None:
         (Job.FEEDS, replace(IDLE, looks={**IDLE.looks, Job.FEEDS: (NOW + HOUR, NOW)})),
         (Job.JUDGE, replace(IDLE, unjudged=1)),
         (Job.SCORE, replace(IDLE, unscored=1)),
-        (Job.SCORE, replace(IDLE, new_rows=True)),
-        (Job.SCORE, replace(IDLE, last_score=NOW - HOUR)),
-        (Job.SCORE, replace(IDLE, last_score=None)),
+        (Job.SCORE, replace(IDLE, next_score=NOW)),
         (Job.ALERTS, replace(IDLE, last_score=NOW)),
         (Job.ALERTS, replace(IDLE, next_message=NOW)),
         (Job.DIGEST, replace(IDLE, next_digest=NOW)),
         (Job.INDEX, replace(IDLE, unindexed=jobs.INDEX_BATCH)),
+        (Job.INDEX, replace(IDLE, unindexed=1, has_index=False)),
     ],
 )
 def test_what_waits_makes_a_job_due(job: Job, found: Situation) -> None:

@@ -66,7 +66,7 @@ def test_figures_are_those_of_status(path: Path, port: int) -> None:
         with workspace.database.writing() as connection:
             stored.begin(connection, Job.FEEDS, NOW)
             stored.succeed(connection, Job.FEEDS, NOW, "3 new items", 0.5)
-            stored.fail(connection, Job.JUDGE, NOW, 4, "no", 0.1)
+            stored.fail(connection, Job.JUDGE, NOW, "no")
         wanted = checkup.examine(workspace, NOW)
     with served(path):
         found = scraped(port)
