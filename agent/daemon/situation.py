@@ -85,6 +85,7 @@ def put_right(connection: Any, thesis: str, now: datetime) -> int:
     """Drop the scores that were kept under a clock that was far ahead; returns how many.
 
     They follow from the ledger, which stays; with them the last score would be of a day to come.
+    Where none is left there is no score, and the next is due at once.
     """
     last = last_instant(connection)
     if last is None or last - now <= HELD:

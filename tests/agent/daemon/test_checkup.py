@@ -333,7 +333,7 @@ def test_json_has_a_row_for_each_job_and_all_of_the_disk(folder: Folder) -> None
         *("failures", "error", "said", "seconds"),
     }
     assert set(answer["disk"]) == {
-        *("database", "index", "cache", "logs", "total", "free", "in_a_year"),
+        *("database", "index", "cache", "logs", "kept", "total", "free", "in_a_year"),
     }
     assert answer["daemon"]["pid"] == os.getpid()
     assert answer["daemon"]["heartbeat"] == "2025-02-04T00:19:00Z"
