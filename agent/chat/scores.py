@@ -97,11 +97,16 @@ class Scores:
     def change(self, since: date, until: date, category: str | None = None) -> list[Line]:
         """How the score moved from the end of one day to that of another, and by what.
 
-        With a category by what it moved on that front. Raises ThesiswatchError for days to come.
+        With a category by what it moved on that front. On the day of the first score there is
+        nothing to hold it against: then what it rests on. Raises ThesiswatchError for days to come.
         """
         until = min(until, self.today)
-        since = max(since, self._first_day())
+        first = self._first_day()
+        if since < until == first:
+            return self._begun(first, category)
+        since = max(since, first)
         if since >= until:
+            self._by(until)
             raise ThesiswatchError(self.words.say("no_change", since=since, until=until))
         start, end = self._by(since), self._by(until)
         answer = report.explain(self.workspace, since=start, as_of=end, category=category)
@@ -169,6 +174,13 @@ class Scores:
             raise ThesiswatchError(self.words.say("no_score"))
         first: datetime = rows[0].as_of
         return first.astimezone(self._zone).date()
+
+    def _begun(self, first: date, category: str | None) -> list[Line]:
+        """That no change can be told of yet, and what the first day's score rests on."""
+        said = self.words.say("first_score", day=first)
+        began = self.computed("thesis history", "history", said)
+        stands = self.fronts(first, category) if category else self.score(first)
+        return [began, *stands, *self.standing(first, category)]
 
     def _moved(self, answer: Mapping[str, Any], since: date, until: date) -> str:
         change = signed(answer["score"] - answer["score_then"])
