@@ -514,8 +514,6 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
     """Confirm or correct verdicts, a key for each, the weightiest and the undecided first."""
     from dataclasses import asdict
 
-    import click
-
     from agent import review_page, reviewing
     from agent.workspace import reading, writing
 
@@ -533,7 +531,7 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
         with writing(config) as opened:
             return reviewing.decide(opened, decision, now())
 
-    done = review_page.run(cases, names, decide, click.getchar, typer.prompt)
+    done = review_page.run(cases, names, decide, review_page.next_key, typer.prompt)
     print(
         f"{done.accepted} accepted, {done.changed} changed, {done.rejected} rejected, "
         f"{done.skipped} skipped; {done.rows} ledger rows restated"
