@@ -151,7 +151,7 @@ class Scores:
     def _at(self, day: date | None) -> datetime | None:
         """The end of a day, or of the last pass. Raises ThesiswatchError before the first score."""
         if day and day > self.now.astimezone(self._zone).date():
-            raise ThesiswatchError(self.words.say("not_come", day=day))
+            raise ThesiswatchError(self.words.say("not_come", day=day, zone=self._zone.key))
         at = self.end_of(day) if day else self.as_of
         with self.workspace.database.reading() as connection:
             last = ledger.snapshot_before(connection, self.workspace.thesis.id, at)

@@ -286,6 +286,13 @@ def test_day_is_that_of_the_users_zone(workspaces: Callable[..., Workspace]) -> 
     assert making.yesterday(opened, late) == date(2025, 2, 9)
 
 
+def test_zone_in_which_a_day_has_not_come_is_named(workspaces: Callable[..., Workspace]) -> None:
+    opened = workspaces("west", config='[alerts]\ntimezone = "America/Los_Angeles"\n')
+    evening_there = datetime(2025, 1, 25, 3, tzinfo=UTC)
+    with pytest.raises(ThesiswatchError, match="2025-01-25 has not come yet in America/Los_Angeles"):
+        making.span(opened, date(2025, 1, 25), evening_there)
+
+
 def test_day_that_is_not_over_is_told_up_to_now(workspace: Workspace) -> None:
     noon = datetime(2025, 1, 24, 12, tzinfo=UTC)
     assert making.span(workspace, DAY, noon)[1] == noon
