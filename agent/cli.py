@@ -145,16 +145,17 @@ def run(
             report = pipeline.run(workspace, now(), progress)
     for failure in (*report.failures, *report.unread):
         print(f"thesis: {failure}", file=sys.stderr)
-    screen.faults("sources", report.intake.faults)
+    screen.refused(report.intake.refused)
     looked = f"looked at {total - len(report.failures)} of {total} sources"
-    print(f"{_counted(report.intake)}; {looked}")
+    again = ", as before" if report.intake.faults and not report.intake.refused else ""
+    print(f"{_counted(report.intake)}{again}; {looked}")
     print(_ended(report.standing))
     if report.index_anew:
         print("the vector index could not be used and was made anew from the database")
     if report.spent:
         print(report.spent)
     _tell(report.told, report.delivered)
-    unwell = report.failures or report.unread or report.intake.faults or report.delivered.failures
+    unwell = report.failures or report.unread or report.intake.refused or report.delivered.failures
     if unwell or report.standing.sight.waiting:
         raise typer.Exit(1)
 

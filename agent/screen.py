@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from agent import terminal
+from agent.errors import ItemError
 from agent.progress import Progress, silent
 from agent.sources import Fault
 
@@ -440,7 +441,9 @@ def sources(rows: Sequence[dict[str, Any]]) -> None:
 
 def trials(rows: Sequence[dict[str, Any]]) -> None:
     """What each source has right now, or why that cannot be said and what to do."""
-    table = columns("source", ">seconds", ">entries", "newest (UTC)", "what is wrong and what to do")
+    table = columns(
+        "source", ">seconds", ">entries", "newest (UTC)", "what is wrong and what to do"
+    )
     for one in rows:
         table.add_row(
             safe(one["name"]),
@@ -560,6 +563,14 @@ def faults(source: str, rows: Sequence[Fault]) -> None:
         print(stripped(said), file=sys.stderr)
     if len(rows) > MOST_FAULTS:
         print(f"and {len(rows) - MOST_FAULTS:,} more like these", file=sys.stderr)
+
+
+def refused(errors: Sequence[ItemError]) -> None:
+    """What sources brought that could not be taken, on standard error."""
+    for error in errors[:MOST_FAULTS]:
+        print(stripped(f"thesis: {error}"), file=sys.stderr)
+    if len(errors) > MOST_FAULTS:
+        print(f"and {len(errors) - MOST_FAULTS:,} more like these", file=sys.stderr)
 
 
 def _bar(value: float, widest: float, width: int = 24) -> str:

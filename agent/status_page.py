@@ -18,7 +18,9 @@ def show(answer: dict[str, Any]) -> None:
     out.print(
         f"thesis {answer['thesis']} ({answer['thesis_version']})   data {safe(answer['data'])}"
     )
-    out.print(f"score {shown_score}   last pass {_instant(answer['last_pass'])}   {answer['status']}")
+    out.print(
+        f"score {shown_score}   last pass {_instant(answer['last_pass'])}   {answer['status']}"
+    )
     out.print(_daemon(answer["daemon"]) + "   " + _disk(answer["disk"]))
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["items"].items()))
     out.print(

@@ -289,7 +289,9 @@ def test_day_is_that_of_the_users_zone(workspaces: Callable[..., Workspace]) -> 
 def test_zone_in_which_a_day_has_not_come_is_named(workspaces: Callable[..., Workspace]) -> None:
     opened = workspaces("west", config='[alerts]\ntimezone = "America/Los_Angeles"\n')
     evening_there = datetime(2025, 1, 25, 3, tzinfo=UTC)
-    with pytest.raises(ThesiswatchError, match="2025-01-25 has not come yet in America/Los_Angeles"):
+    with pytest.raises(
+        ThesiswatchError, match="2025-01-25 has not come yet in America/Los_Angeles"
+    ):
         making.span(opened, date(2025, 1, 25), evening_there)
 
 
