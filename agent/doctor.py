@@ -17,13 +17,12 @@ from agent.errors import ThesisFileError, ThesiswatchError
 from agent.judge import llm
 from agent.report import Answer
 from agent.thesis import Thesis
+from agent.upkeep import disk
 from agent.workspace import Workspace
 from store import damage, items, migrations, outbox, private
 from store.database import exists, is_full, open_to_read
 from store.vectors import IndexReader, is_damaged
 
-ROOM = 500_000_000
-"""Free bytes below which the disk is called short."""
 MOST_LOOSE = 3
 PROBES = 20
 """Stored vectors that are looked up in the index."""
@@ -205,7 +204,7 @@ def _disk(folder: Path) -> Finding:
             "Let this user enter the folder, or set [data] folder to another",
         )
     found = f"{free / 1e9:.1f} GB free"
-    if free < ROOM:
+    if free < disk.ROOM:
         return Finding("disk", False, found, "Free some space: a pass may stop half-way")
     return Finding("disk", True, found)
 

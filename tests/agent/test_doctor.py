@@ -17,6 +17,7 @@ from agent.daemon.runner import Runner
 from agent.doctor import Finding
 from agent.embed import StaticEmbedder
 from agent.replay import replay
+from agent.upkeep import disk
 from agent.workspace import writing
 from store import messages, private
 from store.database import FILE_NAME, daemon_lock, open_database
@@ -159,9 +160,9 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Usage(NamedTuple):
         free: int
 
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(doctor.ROOM - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(disk.ROOM - 1))
     assert list(ill(folder)) == ["disk"]
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(doctor.ROOM))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(disk.ROOM))
     assert ill(folder) == {}
 
 
@@ -354,7 +355,7 @@ class Planting:
         self.undone.enter_context(read_only(self.data))
 
     def fill_the_disk(self) -> None:
-        self.patch.setattr(doctor, "ROOM", 10**18)
+        self.patch.setattr(disk, "ROOM", 10**18)
 
     def embed_without_a_key(self) -> None:
         self.configure('[embedding]\nkind = "openai"\n')

@@ -92,7 +92,7 @@ class Folder:
         self.write(lambda one: stored.succeed(one, Job.UPKEEP, long_ago, "up to date", 0.1))
 
     def run_short(self) -> None:
-        self._patch.setattr(checkup, "ROOM", 10**18)
+        self._patch.setattr(disk, "ROOM", 10**18)
 
     def grow(self) -> None:
         def note(connection: Any) -> None:
