@@ -20,7 +20,7 @@ import certifi
 import pytest
 import trustme
 
-from agent import cli, notices, report
+from agent import cli, daemon_cli, notices, report
 from agent import config as configuration
 from agent.daemon import logs
 from agent.daemon.jobs import Job
@@ -86,7 +86,8 @@ class Home:
         self._stream = io.StringIO()
         self._handlers: list[Any] = []
         self._runner: Runner | None = None
-        monkeypatch.setattr(cli, "now", lambda: self.now)
+        for module in (cli, daemon_cli):
+            monkeypatch.setattr(module, "now", lambda: self.now)
 
     @contextmanager
     def row(self, fault: str) -> Iterator[None]:

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from agent import cli
 from agent import config as configuration
+from agent import daemon_cli
 from agent.daemon import checkup, situation
 from agent.daemon.jobs import INDEX_BATCH, Job
 from agent.daemon.pulse import FILE_NAME, Pulse
@@ -164,8 +164,8 @@ LETTER = {
 
 @pytest.fixture
 def folder(told: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
-    monkeypatch.setattr(cli, "now", lambda: NOW)
-    monkeypatch.setattr(checkup, "ROOM", 0)  # whatever the disk of this machine has
+    monkeypatch.setattr(daemon_cli, "now", lambda: NOW)
+    monkeypatch.setattr(disk, "ROOM", 0)  # whatever the disk of this machine has
     shutil.copytree(told.config.folder, tmp_path / "home")
     path = tmp_path / "home" / configuration.FILE_NAME
     named = (f'[[sources]]\nname = "{n}"\nkind = "file"\npath = "{n}.jsonl"\n' for n in SOURCES)
@@ -334,8 +334,8 @@ def on_a_terminal(path: Path, columns: int = 80) -> tuple[str, int]:
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    program = "from agent import cli; from datetime import datetime; import sys; "
-    program += f"cli.now = lambda: datetime.fromisoformat({NOW.isoformat()!r}); cli.main()"
+    program = "from agent import cli, daemon_cli; from datetime import datetime; import sys; "
+    program += f"daemon_cli.now = lambda: datetime.fromisoformat({NOW.isoformat()!r}); cli.main()"
     environment = {name: text for name, text in os.environ.items() if name != "COLUMNS"}
     with subprocess.Popen(
         [sys.executable, "-c", program, "status", "--config", str(path)],
