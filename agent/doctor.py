@@ -77,6 +77,7 @@ def _configured(path: Path, config: Config, thesis: Thesis) -> Iterator[Finding]
         _check("key", lambda: _key(config)),
         _check("judge", lambda: _judge(config)),
         _check("channels", lambda: _channels(config)),
+        _check("ping", lambda: _ping(config)),
     )
 
 
@@ -159,6 +160,21 @@ def _channels(config: Config) -> Finding:
         channels.make(config, one)
     names = ", ".join(one.name for one in config.channels)
     return Finding("channels", True, f"{names}; `thesis alerts test NAME` tries one")
+
+
+def _ping(config: Config) -> Finding:
+    """Whether there is an address to ask while all is well; it is not asked here."""
+    name = config.monitoring.ping_env
+    if not name:
+        return Finding("ping", True, "none wanted: [monitoring] ping_env is empty")
+    if name not in config.secrets:
+        return Finding(
+            "ping",
+            False,
+            f"[monitoring] ping_env names {name}, which is not set: nothing is pinged",
+            "Set it in the environment or in .env, or empty ping_env",
+        )
+    return Finding("ping", True, f"{name} is set")
 
 
 def _folder(folder: Path) -> Finding:

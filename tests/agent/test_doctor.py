@@ -94,6 +94,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Path) -> None:
         "key",
         "judge",
         "channels",
+        "ping",
         *STORED,
         *OPERATION,
     ]
@@ -366,6 +367,9 @@ class Planting:
     def forget_a_secret(self) -> None:
         self.configure('[[channels]]\nname = "chat"\nkind = "push"\nurl_env = "CHAT_URL"\n')
 
+    def forget_the_ping(self) -> None:
+        self.configure('[monitoring]\nping_env = "THESIS_PING_URL"\n')
+
     def damage_a_page(self) -> None:
         flip_page(self.data / FILE_NAME, "evidence")
 
@@ -430,6 +434,7 @@ PLANTED = [
     ("embed_without_a_key", "key", "OPENAI_API_KEY is not set", ".env"),
     ("judge_without_a_key", "judge", "OPENAI_API_KEY is not set", ".env"),
     ("forget_a_secret", "channels", "CHAT_URL is not set", ".env"),
+    ("forget_the_ping", "ping", "names THESIS_PING_URL, which is not set", ".env"),
     ("damage_a_page", "database", "/data is damaged", "backup"),
     ("damage_a_text", "database", "a text in it cannot be read", "backup"),
     ("come_from_a_newer_program", "database", "schema 9999", "Upgrade thesiswatch"),
