@@ -91,3 +91,13 @@ def test_every_file_that_the_threat_model_names_exists() -> None:
     assert [
         one for one in named if not any(f"/{it}".endswith(f"/{one.rstrip('/')}") for it in there)
     ] == []
+
+
+def test_everything_that_makes_the_status_exit_with_1_is_told() -> None:
+    root = docs.README.parent
+    told = (root / "docs" / "running.md").read_text(encoding="utf-8")
+    told = told.split("`thesis status` exits with 1 when")[1].split("\n\n")[0]
+    code = (root / "agent" / "daemon" / "checkup.py").read_text(encoding="utf-8")
+    troubles = set(re.findall(r'Trouble\(f?"(\w+)', code))
+    assert len(troubles) >= 9
+    assert [one for one in sorted(troubles) if one not in told] == []
