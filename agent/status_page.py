@@ -43,7 +43,8 @@ def _daemon(found: dict[str, Any]) -> str:
 
 
 def _disk(found: dict[str, Any]) -> str:
-    size = f"data: {found['total'] / 1e6:,.0f} MB, {found['free'] / 1e9:,.1f} GB free"
+    kept = f" ({found['kept'] / 1e6:,.0f} MB of it kept by restores)" if found["kept"] else ""
+    size = f"data: {found['total'] / 1e6:,.0f} MB{kept}, {found['free'] / 1e9:,.1f} GB free"
     if found["in_a_year"] is None:
         return size
     return f"{size}, {found['in_a_year'] / 1e6:,.0f} MB in a year at this pace"

@@ -433,6 +433,9 @@ def test_clock_set_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
             assert home.score() == before
             home.now += behind
         assert len(server.seen) == 1
+        home.now -= HOUR / 2
+        assert "the last work was done at 2025-01-28 13:00 UTC" in home.run("run").err
+        home.now += HOUR / 2
         home.daemon(TICK * 3)
         assert len(server.seen) == 2
         assert home.is_scored()

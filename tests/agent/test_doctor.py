@@ -48,7 +48,7 @@ def healthy(tmp_path_factory: Any, static_embedder: StaticEmbedder) -> Path:
         replay(opened, fetched(*STORY), "story")
         assert pipeline.run(opened, NOW).failures == ()
         index.close()
-    runner = Runner(folder / "config.toml", lambda: NOW + timedelta(minutes=6))
+    runner = Runner(folder / "config.toml", lambda: LATER - timedelta(minutes=1))
     assert runner.run(Job.FILES)
     runner.stop(1)
     private.tighten(folder / "data")  # the index was made in this process
@@ -216,7 +216,7 @@ def test_items_set_aside(folder: Path) -> None:
 def test_a_clock_behind_the_last_pass(folder: Path) -> None:
     found = ill(folder, LATER - timedelta(days=30))
     assert list(found) == ["clock"]
-    assert "2025-01-05 00:10 UTC is before the last pass, 2025-02-04 00:06" in found["clock"].found
+    assert "2025-01-05 00:10 UTC is before the last pass, 2025-02-04 00:09" in found["clock"].found
 
 
 def test_a_replay_of_today_ends_its_day_and_is_no_clock_set_back(tmp_path: Path) -> None:
@@ -442,8 +442,8 @@ PLANTED = [
     ("change_embedders", "embedder", "'openai-tiny-8'", "--embed-again"),
     ("lose_vectors", "index", "16 vectors missing", "`thesis index rebuild`"),
     ("damage_the_index", "index", "damaged", "`thesis index rebuild`"),
-    ("set_the_clock_back", "clock", "is before the last pass, 2025-02-04 00:06", "Set the clock"),
-    ("kill_the_daemon", "daemon", "not running since 2025-02-04 00:06", "`thesis start`"),
+    ("set_the_clock_back", "clock", "is before the last pass, 2025-02-04 00:09", "Set the clock"),
+    ("kill_the_daemon", "daemon", "not running since 2025-02-04 00:09", "`thesis start`"),
     ("hang_the_daemon", "daemon", "shows no sign of life", "Restart it"),
     ("fail_a_job", "jobs", "files failed 4 times in a row: the endpoint failed", "log"),
     ("lose_sight", "sources seen", "1 of 1 cannot be seen: archive", "--check"),

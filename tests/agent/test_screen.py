@@ -100,7 +100,7 @@ def shown_status() -> str:
     answer |= {"alerts": {"firing": [firing], "messages": {"waiting": 1}, "unsent": [unsent]}}
     answer |= {"troubles": [{"what": "edit", "found": EVIL, "way_out": EVIL}]}
     answer |= {"daemon": {"pid": 7, "since": "2025-01-27T08:00:00Z", "version": EVIL}}
-    answer |= {"disk": {"total": 12_345_678, "free": 9_876_543_210, "in_a_year": None}}
+    answer |= {"disk": {"total": 12_345_678, "kept": 0, "free": 9_876_543_210, "in_a_year": None}}
     job = {"job": "feeds", "started_at": "2025-01-27T08:00:00Z", "finished_at": None}
     job |= {"next_at": None, "failures": 3, "error": EVIL, "said": EVIL}
     answer |= {"jobs": [job, {**job, "failures": 0}]}
