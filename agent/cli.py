@@ -148,16 +148,17 @@ def run(
             report = pipeline.run(workspace, _instant(workspace), progress)
     for failure in (*report.failures, *report.unread):
         print(f"thesis: {failure}", file=sys.stderr)
-    screen.faults("sources", report.intake.faults)
+    screen.refused(report.intake.refused)
     looked = f"looked at {total - len(report.failures)} of {total} sources"
-    print(f"{_counted(report.intake)}; {looked}")
+    again = ", as before" if report.intake.faults and not report.intake.refused else ""
+    print(f"{_counted(report.intake)}{again}; {looked}")
     print(_ended(report.standing))
     if report.index_anew:
         print("the vector index could not be used and was made anew from the database")
     if report.spent:
         print(report.spent)
     _tell(report.told, report.delivered)
-    unwell = report.failures or report.unread or report.intake.faults or report.delivered.failures
+    unwell = report.failures or report.unread or report.intake.refused or report.delivered.failures
     if unwell or report.standing.sight.waiting:
         raise typer.Exit(1)
 
@@ -516,8 +517,6 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
     """Confirm or correct verdicts, a key for each, the weightiest and the undecided first."""
     from dataclasses import asdict
 
-    import click
-
     from agent import review_page, reviewing
     from agent.workspace import reading, writing
 
@@ -535,7 +534,7 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
         with writing(config) as opened:
             return reviewing.decide(opened, decision, _instant(opened))
 
-    done = review_page.run(cases, names, decide, click.getchar, typer.prompt)
+    done = review_page.run(cases, names, decide, review_page.next_key, typer.prompt)
     print(
         f"{done.accepted} accepted, {done.changed} changed, {done.rejected} rejected, "
         f"{done.skipped} skipped; {done.rows} ledger rows restated"

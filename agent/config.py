@@ -447,7 +447,13 @@ def _explain(error: ValidationError, path: Path) -> ConfigError:
         hint = f"Did you mean {near[0]!r}?" if near else "Delete it"
         return ConfigError(f"{path}: unknown key {name!r}", hint)
     place = f"{path}: {name}" if name else str(path)
-    return ConfigError(f"{place}: {first['msg'].lower()}", "Correct that value")
+    return ConfigError(f"{place}: {_said(first)}", "Correct that value")
+
+
+def _said(fault: Any) -> str:
+    """What pydantic says of a value, or one of our checks: what it quotes stays as it is."""
+    said = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+    return said[:1].lower() + said[1:]
 
 
 def _known(parents: list[str]) -> list[str]:

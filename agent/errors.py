@@ -49,7 +49,7 @@ class ItemError(ThesiswatchError):
     """One line or entry is not an item; the others are not touched by it."""
 
     def __init__(self, source: str, line: int, message: str, way_out: str = "") -> None:
-        super().__init__(f"{source}, line {line}: {message}", way_out)
+        super().__init__(f"source {source!r}, line {line}: {message}", way_out)
         self.source = source
         self.line = line
 

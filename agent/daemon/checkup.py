@@ -28,8 +28,6 @@ CLOCK_WAY_OUT = (
 )
 MOST_NAMED = 3
 """Sources that are named."""
-ROOM = 500_000_000
-"""Free bytes below which the disk is called short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ class _Look:
 
     def _of_disk(self) -> Iterator[Trouble]:
         found = self._answer["disk"]
-        if found["free"] < ROOM:
+        if found["free"] < disk.ROOM:
             size = f"{found['free'] / 1e6:.0f} MB free"
             yield Trouble("disk", size, "Free some space: what cannot be written waits")
         elif found["in_a_year"] and found["in_a_year"] - found["total"] > found["free"]:

@@ -26,7 +26,12 @@ BEAT_EVERY = timedelta(seconds=30)
 PING_EVERY = timedelta(minutes=5)
 PING_TIMEOUT = 10.0
 STALE = timedelta(minutes=15)
-"""A heartbeat older than this is none; the longest stretch of work without one is far shorter."""
+"""A heartbeat older than this is none.
+
+Work beats between its steps, which take seconds or minutes. One that takes longer, as a few hundred
+items may with a model that hardly answers, the SEC's filings over a slow line or a vacuum of many
+gigabytes, cannot be told from one that hangs; whoever is killed in it does that step again.
+"""
 RESTART = timedelta(minutes=2)
 """A daemon that ended may take so long to be there again before that is called out."""
 NOTIFY = "NOTIFY_SOCKET"

@@ -30,6 +30,8 @@ class Done:
     complaints: tuple[str, ...] = ()
 
 
+MOST_REFUSED = 10
+"""Refused entries of a look that are complained of one by one."""
 STRETCH = 60.0
 """Seconds after which the judge lets the other jobs have a turn: what is left is due at once."""
 
@@ -40,9 +42,10 @@ def look(job: Job, workspace: Workspace, now: datetime, progress: Progress) -> D
     """Take what the sources of a group have that are due."""
     wanted = situation.due_sources(workspace, job, now)
     got, failures = collect(workspace, now, progress, wanted)
+    unsaid = len(got.refused) - MOST_REFUSED
+    more = (f"and {unsaid:,} more entries were refused",) if unsaid > 0 else ()
     said = f"{got.new:,} new items from {len(wanted) - len(failures)} of {len(wanted)} sources"
-    refused = (f"{len(got.faults):,} entries refused: `thesis status`",) if got.faults else ()
-    return Done(said, (*_lines(failures), *refused))
+    return Done(said, (*_lines(failures), *_lines(got.refused[:MOST_REFUSED]), *more))
 
 
 def read_figures(workspace: Workspace, now: datetime, progress: Progress) -> Done:

@@ -14,6 +14,8 @@ from store import settings, upkeep
 from store.copies import KEPT
 from store.vectors import FOLDER
 
+ROOM = 500_000_000
+"""Free bytes below which the disk is called short."""
 SIZES_KEY = "sizes"
 LOGS = "logs"
 DAYS_KEPT = 60

@@ -239,6 +239,12 @@ def test_file_is_a_source_like_any_other(
     )
     intake, failures = collect(workspace, NOW)
     assert (intake.new, len(intake.faults), failures) == (1, 1, ())
+    assert str(intake.refused[0]) == (
+        "source 'mine', line 2: not JSON: expecting value. Correct that line: it is taken when the "
+        "file is next read, and the others are not touched by it"
+    )
+    again, _ = collect(workspace, NOW + HOUR)
+    assert (len(again.faults), again.refused) == (1, ())
     path.unlink()
     _, failures = collect(workspace, NOW + HOUR)
     assert "cannot be read" in failures[0].message

@@ -17,6 +17,7 @@ from agent.daemon.runner import Runner
 from agent.doctor import Finding
 from agent.embed import StaticEmbedder
 from agent.replay import replay
+from agent.upkeep import disk
 from agent.workspace import writing
 from store import messages, private
 from store.database import FILE_NAME, daemon_lock, open_database
@@ -93,6 +94,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Path) -> None:
         "key",
         "judge",
         "channels",
+        "ping",
         *STORED,
         *OPERATION,
     ]
@@ -159,9 +161,9 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Usage(NamedTuple):
         free: int
 
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(doctor.ROOM - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(disk.ROOM - 1))
     assert list(ill(folder)) == ["disk"]
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(doctor.ROOM))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(disk.ROOM))
     assert ill(folder) == {}
 
 
@@ -354,7 +356,7 @@ class Planting:
         self.undone.enter_context(read_only(self.data))
 
     def fill_the_disk(self) -> None:
-        self.patch.setattr(doctor, "ROOM", 10**18)
+        self.patch.setattr(disk, "ROOM", 10**18)
 
     def embed_without_a_key(self) -> None:
         self.configure('[embedding]\nkind = "openai"\n')
@@ -364,6 +366,9 @@ class Planting:
 
     def forget_a_secret(self) -> None:
         self.configure('[[channels]]\nname = "chat"\nkind = "push"\nurl_env = "CHAT_URL"\n')
+
+    def forget_the_ping(self) -> None:
+        self.configure('[monitoring]\nping_env = "THESIS_PING_URL"\n')
 
     def damage_a_page(self) -> None:
         flip_page(self.data / FILE_NAME, "evidence")
@@ -429,6 +434,7 @@ PLANTED = [
     ("embed_without_a_key", "key", "OPENAI_API_KEY is not set", ".env"),
     ("judge_without_a_key", "judge", "OPENAI_API_KEY is not set", ".env"),
     ("forget_a_secret", "channels", "CHAT_URL is not set", ".env"),
+    ("forget_the_ping", "ping", "names THESIS_PING_URL, which is not set", ".env"),
     ("damage_a_page", "database", "/data is damaged", "backup"),
     ("damage_a_text", "database", "a text in it cannot be read", "backup"),
     ("come_from_a_newer_program", "database", "schema 9999", "Upgrade thesiswatch"),

@@ -192,6 +192,14 @@ def test_item_whose_text_was_trimmed_says_so_with_its_hash() -> None:
     assert "trimmed for its age; the SHA-256 of it was 9f86d081" in joined(shown_item())
 
 
+def test_times_of_the_status_say_that_they_are_of_utc() -> None:
+    shown = shown_status()
+    assert "since 2025-01-27 08:00 UTC" in shown
+    assert "last pass never" in shown
+    for column in ("last (UTC)", "next (UTC)", "read (UTC)"):
+        assert column in shown
+
+
 def test_a_source_that_never_answered_says_never() -> None:
     assert "never" in shown_status()
 

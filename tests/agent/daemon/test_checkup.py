@@ -93,7 +93,7 @@ class Folder:
         self.write(lambda one: stored.succeed(one, Job.UPKEEP, long_ago, "up to date", 0.1))
 
     def run_short(self) -> None:
-        self._patch.setattr(checkup, "ROOM", 10**18)
+        self._patch.setattr(disk, "ROOM", 10**18)
 
     def grow(self) -> None:
         def note(connection: Any) -> None:
@@ -166,7 +166,7 @@ LETTER = {
 @pytest.fixture
 def folder(told: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
     monkeypatch.setattr(daemon_cli, "now", lambda: NOW)
-    monkeypatch.setattr(checkup, "ROOM", 0)  # whatever the disk of this machine has
+    monkeypatch.setattr(disk, "ROOM", 0)  # whatever the disk of this machine has
     shutil.copytree(told.config.folder, tmp_path / "home")
     path = tmp_path / "home" / configuration.FILE_NAME
     named = (f'[[sources]]\nname = "{n}"\nkind = "file"\npath = "{n}.jsonl"\n' for n in SOURCES)
