@@ -28,6 +28,8 @@ def in_terminal(history: Sequence[dict[str, Any]], width: int, height: int = 18)
     plotext.plotsize(width, height)
     for name, marker in (("high", "·"), ("low", "·"), ("score", "braille")):
         plotext.plot(days, [row[name] for row in history], marker=marker, label=None)
+    if len(set(days)) == 1:
+        plotext.xticks(days[:1])  # or it draws a century around the one day
     plotext.title("thesis strength, 0-100, with its 10-90% band")
     return str(plotext.uncolorize(plotext.build()))
 

@@ -1,5 +1,6 @@
 """How answers look in a terminal. Text from the web is shown without markup or control codes."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,7 +59,15 @@ def safe(text: str | None) -> str:
     """Text from outside, harmless to a terminal and to rich."""
     from rich.markup import escape
 
-    return escape(stripped(text or ""))
+    plain = _LONE_BRACKET.sub(r"\\\\[", stripped(text or ""))
+    body = plain.rstrip("\\")
+    end = 2 * plain[len(body) :]
+    return escape(body) + (f"{end}[none][/none]" if end else "")
+
+
+_LONE_BRACKET = re.compile(r"\\\[(?![a-z#/@][^\[]*?\])")
+"""A bracket that begins no tag: rich's own escape leaves it as it is, and then the backslash before
+it is lost; so are some of those at the end of a text, unless a tag is known to follow."""
 
 
 def stripped(text: str) -> str:
@@ -79,7 +88,7 @@ def score(answer: dict[str, Any], names: dict[str, str]) -> None:
     out = console()
     out.print(
         f"[bold]{answer['score']:.1f}[/bold] of 100   band {answer['low']:.1f} to "
-        f"{answer['high']:.1f}   prior {answer['prior']:.0f}   as of {answer['as_of']}"
+        f"{answer['high']:.1f}   prior {answer['prior']:.0f}   as of {_second(answer['as_of'])}"
     )
     out.print(
         f"{answer['events']:,} events, {answer['publishers']:,} publishers, largest event "
@@ -106,14 +115,15 @@ def evidence(answer: dict[str, Any], limit: int) -> None:
     if "since" in answer:
         out.print(
             f"{answer['score_then']:.1f} -> {answer['score']:.1f} of 100 between "
-            f"{answer['since']} and {answer['as_of']} ({answer['change']:+.3f} log-odds)"
+            f"{_second(answer['since'])} and {_second(answer['as_of'])} "
+            f"({answer['change']:+.3f} log-odds)"
         )
         causes = answer["causes"].items()
         out.print("by cause: " + ", ".join(f"{name} {size:+.3f}" for name, size in causes))
     else:
         from_rows = answer["log_odds"] - answer["prior_log_odds"]
         out.print(
-            f"{answer['score']:.1f} of 100 as of {answer['as_of']}: prior "
+            f"{answer['score']:.1f} of 100 as of {_second(answer['as_of'])}: prior "
             f"{answer['prior_log_odds']:+.3f}, rows {from_rows:+.3f} log-odds"
         )
     rows = answer["rows"]
@@ -146,7 +156,8 @@ def without(answer: dict[str, Any]) -> None:
         score, low, high = (answer[f"{part}{place}"] for part in ("score", "low", "high"))
         out.print(f"{name:>8}  {score:.1f} of 100   band {low:.1f} to {high:.1f}")
     out.print(
-        f"{answer['rows']:,} rows differ, {answer['change']:+.3f} log-odds as of {answer['as_of']}"
+        f"{answer['rows']:,} rows differ, {answer['change']:+.3f} log-odds as of "
+        f"{_second(answer['as_of'])}"
     )
 
 
@@ -154,7 +165,7 @@ def across(answer: dict[str, Any]) -> None:
     """What would take the score to the other side of 50."""
     out = console()
     gone = answer["without_events"]
-    lead = f"{answer['score']:.1f} of 100 as of {answer['as_of']}"
+    lead = f"{answer['score']:.1f} of 100 as of {_second(answer['as_of'])}"
     after = f"{answer['score_without']:.1f}"
     if answer["crosses"]:
         out.print(f"{lead}; without these {len(gone):,} events it would be {after}:")
@@ -234,7 +245,10 @@ def verification(file: str, answer: dict[str, Any]) -> None:
         return
     counts = ", ".join(f"{count:,} {name}" for name, count in answer["counts"].items())
     out.print(f"{safe(file)} holds: {counts} checked")
-    out.print(f"its score is {answer['score']:.1f} as of {answer['as_of']}, computed from it alone")
+    out.print(
+        f"its score is {answer['score']:.1f} as of {_second(answer['as_of'])}, "
+        "computed from it alone"
+    )
     out.print(f"seal {answer['seal']}")
 
 
@@ -571,6 +585,11 @@ def refused(errors: Sequence[ItemError]) -> None:
         print(stripped(f"thesis: {error}"), file=sys.stderr)
     if len(errors) > MOST_FAULTS:
         print(f"and {len(errors) - MOST_FAULTS:,} more like these", file=sys.stderr)
+
+
+def _second(at: str) -> str:
+    """An instant as answers spell it, for people."""
+    return f"{at[:19].replace('T', ' ')} UTC"
 
 
 def _bar(value: float, widest: float, width: int = 24) -> str:

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,10 @@ def test_the_terminal_plot_carries_no_colour_into_a_pipe() -> None:
 @pytest.mark.parametrize("rows", [[], path_of(50)])
 def test_few_points_can_be_plotted(rows: list[dict[str, Any]]) -> None:
     assert "thesis strength" in charts.in_terminal(rows, 80)
+
+
+def test_the_axis_of_a_single_day_is_that_day() -> None:
+    assert re.findall(r"\d{4}-\d\d-\d\d", charts.in_terminal(path_of(50), 80)) == ["2025-01-20"]
 
 
 def kpi(*values: float, status: str = "ok", unit: str = "USD") -> dict[str, Any]:

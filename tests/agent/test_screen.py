@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent import screen, status_page
@@ -153,7 +153,8 @@ def test_brackets_in_a_path_or_a_category_name_are_kept() -> None:
     assert "Own silicon [ASIC]" in printed(screen.score, answer, names)
 
 
-@given(st.text())
+@given(st.text() | st.text("\\\\[]/b "))
+@example("\\\\[")
 def test_safe_text_renders_as_itself_without_what_steers(text: str) -> None:
     from rich.text import Text
 
