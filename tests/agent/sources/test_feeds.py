@@ -280,7 +280,9 @@ def test_any_bytes_are_drafts_or_an_error_of_ours(noise: bytes, element: str) ->
         except SourceError:
             continue
         for draft in drafts:
-            f"{draft.id}{draft.url}{draft.title}{draft.summary}{draft.publisher}".encode()
+            said = f"{draft.id}{draft.url}{draft.title}{draft.summary}{draft.publisher}"
+            assert said.encode(errors="replace").decode() == said
+            assert draft.id
 
 
 @pytest.mark.parametrize(
