@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -76,18 +77,26 @@ def test_any_text_is_sifted_without_error_and_never_grows(text: str) -> None:
     assert len(sift(text).text) <= len(text)
 
 
-def test_hostile_repetition_takes_no_time() -> None:
-    for part in (
+@pytest.mark.parametrize(
+    "part",
+    [
         "<!--",
         "[[note to AI ",
         "ignore ",
         "-" * 50,
         "<p hidden",
+        "<p <script",
         "{{",
         "System: ",
         "A" * 40,
-    ):
-        assert sift((part * 3000)[:20_000]).text is not None
+    ],
+)
+@pytest.mark.parametrize("end", ["", ">"])
+def test_hostile_repetition_takes_no_time(part: str, end: str) -> None:
+    started = process_time()
+    found = sift((part * 5000)[:20_000] + end)
+    assert process_time() - started < 2
+    assert len(found.text) <= 20_001
 
 
 def test_few_real_headlines_lose_anything(shared: Path) -> None:
