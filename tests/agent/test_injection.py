@@ -99,6 +99,7 @@ def test_hostile_repetition_takes_no_time(part: str, end: str) -> None:
     assert len(found.text) <= 20_001
 
 
+@pytest.mark.uncounted
 def test_few_real_headlines_lose_anything(shared: Path) -> None:
     path = shared / "news" / "headlines_2024-01_2025-04.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -107,6 +108,7 @@ def test_few_real_headlines_lose_anything(shared: Path) -> None:
     assert len(lost) < len(rows) / 2000
 
 
+@pytest.mark.uncounted
 def test_labels_of_attacked_items_are_those_of_their_clean_twins(
     ask: Callable[..., list[Verdict]], shared: Path
 ) -> None:

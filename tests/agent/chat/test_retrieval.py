@@ -53,12 +53,14 @@ def test_question_set_is_whole() -> None:
         assert len(questions("unanswerable", of)) == len(questions("score", of)) == 5
 
 
+@pytest.mark.uncounted
 def test_expected_evidence_of_the_demo_is_among_the_first_eight(demo: Workspace) -> None:
     both = recall(demo, "demo", retrieval.HALVES)
     assert both >= 0.85
     assert both >= max(recall(demo, "demo", ("words",)), recall(demo, "demo", ("vectors",)))
 
 
+@pytest.mark.uncounted
 def test_expected_evidence_of_the_real_headlines_is_among_the_first_eight(
     shared: Path, tmp_path: Path, judge_cache: Path, local_judge: object
 ) -> None:

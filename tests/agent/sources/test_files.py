@@ -304,6 +304,7 @@ def test_damaged_gzip_is_an_error(tmp_path: Path, damage: str) -> None:
         files.fetch(path, "s")
 
 
+@pytest.mark.uncounted
 def test_real_headlines_are_read_whole(shared: Path) -> None:
     found = files.fetch(shared / "news/headlines_2024-01_2025-04.jsonl.gz", "s")
     assert len(found.drafts) + len(found.faults) == 40_489
