@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from agent.judge.local import LocalJudge
 from agent.replay import replay
 from agent.thesis import Thesis
 from agent.workspace import Workspace, writing
+from store.database import FILE_NAME, open_database
 from tests.fakes import FakeEmbedder, FakeIndex, FakeJudge, fetched
 from tests.story import STORY
 
@@ -135,9 +137,18 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without a row, to be copied: migrating to it takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("empty")
+    open_database(folder).close()
+    return folder / FILE_NAME
+
+
 @pytest.fixture
-def workspace(config_path: Path) -> Iterator[Workspace]:
+def workspace(config_path: Path, empty_database: Path) -> Iterator[Workspace]:
     """A workspace with a fake embedder, index and judge, who reads labels out of the title."""
+    lay(empty_database, config_path.parent / "data")
     with writing(config_path) as opened:
         opened.__dict__.update(fakes())
         yield opened
@@ -160,8 +171,15 @@ def lines(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+def lay(empty: Path, data: Path) -> None:
+    """Put an empty database into a data folder that has none."""
+    if not (data / FILE_NAME).exists():
+        data.mkdir(exist_ok=True)
+        shutil.copy(empty, data)
+
+
 @pytest.fixture
-def workspaces(tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
+def workspaces(tmp_path: Path, empty_database: Path) -> Iterator[Callable[..., Workspace]]:
     """Opens workspaces by name, each in a folder of its own; the same name is the same folder.
 
     Only one of a name may be open at a time, as only one process may write: `close()` it first.
@@ -177,6 +195,7 @@ def workspaces(tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
         path = tmp_path / name / configuration.FILE_NAME
         path.parent.mkdir(exist_ok=True)
         path.write_text(config, encoding="utf-8")
+        lay(empty_database, path.parent / "data")
         opened[name] = ExitStack()
         found = opened[name].enter_context(writing(path))
         found.__dict__.update({**fakes(), **parts})
