@@ -42,14 +42,23 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """
     counting = item.config.pluginmanager.getplugin("_cov")
     counter = counting and counting.cov_controller
-    mirrors = any(folder in item.path.parents for folder in MIRRORS)
-    if not counter or (mirrors and item.get_closest_marker("uncounted") is None):
+    if not counter or (_mirrors(item) and item.get_closest_marker("uncounted") is None):
         return (yield)
     counter.pause()
     try:
         return (yield)
     finally:
         counter.resume()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole programs first: the longest modules are among them, and would keep one of several
+    processors waiting at the end."""
+    items.sort(key=_mirrors)
+
+
+def _mirrors(item: pytest.Item) -> bool:
+    return any(folder in item.path.parents for folder in MIRRORS)
 
 
 @pytest.fixture(autouse=True)
