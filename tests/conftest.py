@@ -38,11 +38,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Count the lines that the tests of a module reach, and no others.
 
     A program that ran through says little of what was asserted, and counting takes as long again
-    as the test. `uncounted` marks what goes a long way over lines that its neighbours count.
+    as the test. `uncounted` marks what goes a long way over lines that its neighbours count, as
+    the hundred examples of a property do.
     """
     counting = item.config.pluginmanager.getplugin("_cov")
     counter = counting and counting.cov_controller
-    if not counter or (_mirrors(item) and item.get_closest_marker("uncounted") is None):
+    far = any(item.get_closest_marker(name) for name in ("uncounted", "hypothesis"))
+    if not counter or (_mirrors(item) and not far):
         return (yield)
     counter.pause()
     try:
