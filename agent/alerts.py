@@ -58,9 +58,9 @@ class Telling(StrEnum):
 class Evidence:
     """A stored source behind an alert; `url` is its page, or "" where it has none of http(s).
 
-    `link` leads there in one step: the page, or the command that shows what is stored. `happening`
-    is what a judge says in a line that happened, `excerpt` how the item itself begins, word for
-    word.
+    `link` leads there in one step: the page, or the command that shows what is stored, which is
+    `shown_by` where it is no item. `happening` is what a judge says in a line that happened,
+    `excerpt` how the item itself begins, word for word.
     """
 
     item_id: str
@@ -77,6 +77,7 @@ class Evidence:
     weight: float = 0.0
     happening: str = ""
     excerpt: str = ""
+    shown_by: str = ""
 
     def __post_init__(self) -> None:
         if self.url and urlsplit(self.url).scheme not in ("http", "https"):
@@ -87,7 +88,7 @@ class Evidence:
     @property
     def link(self) -> str:
         """Where to read it."""
-        return self.url or f"thesis show {self.item_id}"
+        return self.url or self.shown_by or f"thesis show {self.item_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Nothing slow is imported before a command needs it.
 import codecs
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent import alerts_cli, chat_cli, daemon_cli, terminal, upkeep_cli
+from agent.clock import NOTED
 from agent.options import (
     DEFAULT_CONFIG,
     MOST_ROWS,
@@ -32,6 +34,7 @@ from agent.options import (
 
 if TYPE_CHECKING:
     from agent.intake import Intake
+    from agent.workspace import Workspace
 
 app = typer.Typer(
     name="thesis",
@@ -142,19 +145,20 @@ def run(
     with writing(config) as workspace:
         total = len(workspace.config.sources)
         with screen.progress("collect", total) as progress:
-            report = pipeline.run(workspace, now(), progress)
+            report = pipeline.run(workspace, _instant(workspace), progress)
     for failure in (*report.failures, *report.unread):
         print(f"thesis: {failure}", file=sys.stderr)
-    screen.faults("sources", report.intake.faults)
+    screen.refused(report.intake.refused)
     looked = f"looked at {total - len(report.failures)} of {total} sources"
-    print(f"{_counted(report.intake)}; {looked}")
+    again = ", as before" if report.intake.faults and not report.intake.refused else ""
+    print(f"{_counted(report.intake)}{again}; {looked}")
     print(_ended(report.standing))
     if report.index_anew:
         print("the vector index could not be used and was made anew from the database")
     if report.spent:
         print(report.spent)
     _tell(report.told, report.delivered)
-    unwell = report.failures or report.unread or report.intake.faults or report.delivered.failures
+    unwell = report.failures or report.unread or report.intake.refused or report.delivered.failures
     if unwell or report.standing.sight.waiting:
         raise typer.Exit(1)
 
@@ -192,11 +196,10 @@ def import_(file: Lines, config: ConfigPath = DEFAULT_CONFIG) -> None:
     from agent.workspace import writing
 
     fetched = files.fetch(file, file)
-    at = now()
     with (
         writing(config) as workspace,
         screen.progress("score", len(fetched.drafts)) as progress,
-        pipeline.Pass(workspace, progress, ask_at=at) as one,
+        pipeline.Pass(workspace, progress, ask_at=(at := _instant(workspace))) as one,
     ):
         with workspace.database.writing() as connection:
             got = take(
@@ -348,7 +351,7 @@ def _calibrate(config: Path, graded: Sequence[Any], gold: str) -> None:
     from agent.workspace import writing
 
     with writing(config) as workspace:
-        done = recalibrating.keep(workspace, graded, gold, now())
+        done = recalibrating.keep(workspace, graded, gold, _instant(workspace))
     change = f"{done.before:.1f} -> {done.after.score.score:.1f}"
     print(f"Restated {done.rows} ledger rows; today's score {change}", file=sys.stderr)
 
@@ -514,8 +517,6 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
     """Confirm or correct verdicts, a key for each, the weightiest and the undecided first."""
     from dataclasses import asdict
 
-    import click
-
     from agent import review_page, reviewing
     from agent.workspace import reading, writing
 
@@ -531,9 +532,9 @@ def review(limit: Limit = 20, as_json: Json = False, config: ConfigPath = DEFAUL
 
     def decide(decision: reviewing.Decision) -> reviewing.Outcome:
         with writing(config) as opened:
-            return reviewing.decide(opened, decision, now())
+            return reviewing.decide(opened, decision, _instant(opened))
 
-    done = review_page.run(cases, names, decide, click.getchar, typer.prompt)
+    done = review_page.run(cases, names, decide, review_page.next_key, typer.prompt)
     print(
         f"{done.accepted} accepted, {done.changed} changed, {done.rejected} rejected, "
         f"{done.skipped} skipped; {done.rows} ledger rows restated"
@@ -797,7 +798,7 @@ def merge(
     from agent.workspace import writing
 
     with writing(config) as workspace:
-        before, after = regrouping.merge(workspace, one, other, now())
+        before, after = regrouping.merge(workspace, one, other, _instant(workspace))
     print(f"Merged; score {before:.1f} -> {after:.1f}")
 
 
@@ -811,7 +812,7 @@ def split(
     from agent.workspace import writing
 
     with writing(config) as workspace:
-        before, after = regrouping.split(workspace, item, now())
+        before, after = regrouping.split(workspace, item, _instant(workspace))
     print(f"Split; score {before:.1f} -> {after:.1f}")
 
 
@@ -829,6 +830,21 @@ def rebuild(
     with writing(config) as workspace, screen.progress("embed", None) as progress:
         count = reindex.rebuild(workspace, embed_again=embed_again, progress=progress)
     print(f"The index holds {count:,} vectors.")
+
+
+def _instant(workspace: "Workspace") -> datetime:
+    """The instant to work at: none before that of the last work, by whatever it was done."""
+    from agent.daemon import situation
+
+    wall = now()
+    with workspace.database.writing() as connection:
+        at = situation.instant(connection, wall)
+        situation.keep_instant(connection, at)
+    if at - wall > NOTED:
+        shows, last = (f"{one:%Y-%m-%d %H:%M} UTC" for one in (wall, at))
+        said = f"the clock shows {shows}, the last work was done at {last}"
+        print(f"thesis: {said}: what is done now is dated so, too", file=sys.stderr)
+    return at
 
 
 def _counted(got: "Intake") -> str:

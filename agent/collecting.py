@@ -11,8 +11,9 @@ from agent.config import Config, SourceSection
 from agent.errors import SourceError
 from agent.intake import Intake, take
 from agent.progress import Progress, silent
-from agent.sources import Fetched, look
+from agent.sources import Fetched
 from agent.sources.edgar import Known
+from agent.sources.look import Looker
 from agent.thesis import Entity
 from agent.workspace import Workspace
 from store import items, sources
@@ -20,7 +21,7 @@ from store import items, sources
 AT_ONCE = 8
 """Sources that are looked at side by side: most of a look is waiting."""
 
-Look = tuple[SourceSection, Fetched | SourceError, float]
+Look = tuple[SourceSection, Fetched | BaseException, float]
 """A source, what it has or why that cannot be said, and how many seconds it took."""
 
 
@@ -43,6 +44,8 @@ def try_out(
         progress("check", 1)
         if isinstance(found, SourceError):
             yield Trial(source.name, seconds, error=str(found))
+        elif isinstance(found, BaseException):
+            raise found
         else:
             dates = [one.published for one in found.drafts if one.published]
             yield Trial(source.name, seconds, len(found.drafts), max(dates, default=None))
@@ -57,9 +60,10 @@ def collect(
     """Take what every configured source has; returns what came in and which could not be read.
 
     Only those called `wanted`, where given. A source whose last answer is fresh still, or that
-    asked to be left alone, is not asked.
+    asked to be left alone, is not asked. A bug is raised after all others were taken; its source
+    counts as one that failed, or it would be the first to be looked at for ever.
     """
-    intake, failures = Intake(), []
+    intake, failures, bugs = Intake(), [], []
     with workspace.database.reading() as connection:
         states = sources.states(connection)
     chosen = [one for one in workspace.config.sources if wanted is None or one.name in wanted]
@@ -75,9 +79,15 @@ def collect(
         if isinstance(found, SourceError):
             failures.append(found)
             _note_failure(workspace, found, before, now)
+        elif isinstance(found, BaseException):
+            bugs.append(found)
+            error = SourceError(source.name, f"{type(found).__name__}: {found}", "This is a bug")
+            _note_failure(workspace, error, before, now)
         else:
             intake += _keep(workspace, source.name, found, before, now)
         progress("collect", 1)
+    for bug in bugs:
+        raise bug
     return intake, tuple(failures)
 
 
@@ -97,20 +107,25 @@ def _looks(
 ) -> Iterator[Look]:
     """What each source has, in the order of the configuration."""
     with (
-        look.Looker(config, companies, known) as looker,
+        Looker(config, companies, known) as looker,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="look") as pool,
     ):
+        seconds: dict[str, float] = {}
 
-        def one(source: SourceSection) -> Look:
+        def one(source: SourceSection) -> Fetched:
             started = time.perf_counter()
-            found: Fetched | SourceError
             try:
-                found = looker.look(source, states.get(source.name))
-            except SourceError as error:
-                found = error
-            return source, found, time.perf_counter() - started
+                return looker.look(source, states.get(source.name))
+            finally:
+                seconds[source.name] = time.perf_counter() - started
 
-        yield from pool.map(one, due)
+        looks = [pool.submit(one, source) for source in due]
+        try:
+            for source, look in zip(due, looks, strict=True):
+                found = look.exception() or look.result()
+                yield source, found, seconds[source.name]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _keep(workspace: Workspace, name: str, fetched: Fetched, before: Any, now: datetime) -> Intake:

@@ -368,6 +368,20 @@ def load(path: Path) -> Config:
     return parse(raw, path)
 
 
+def data_folder_of(path: Path) -> Path:
+    """The data folder of `path`, or its default, whatever else the file says that is refused.
+
+    A daemon goes on as before an edit that it cannot use: whoever looks for it must find it.
+    """
+    try:
+        said = tomllib.loads(_read(path)).get("data")
+    except (ValueError, RecursionError):
+        said = None
+    named = said.get("folder") if isinstance(said, dict) else None
+    folder = Path(named) if isinstance(named, str) else DataSection().folder
+    return (path.resolve().parent / folder).resolve()
+
+
 def parse(raw: dict[str, Any], path: Path) -> Config:
     """Turn the tables of `path` into a Config, adding what the environment holds."""
     reserved = {"folder", "openai_api_key", "secrets"} & raw.keys()
@@ -433,7 +447,13 @@ def _explain(error: ValidationError, path: Path) -> ConfigError:
         hint = f"Did you mean {near[0]!r}?" if near else "Delete it"
         return ConfigError(f"{path}: unknown key {name!r}", hint)
     place = f"{path}: {name}" if name else str(path)
-    return ConfigError(f"{place}: {first['msg'].lower()}", "Correct that value")
+    return ConfigError(f"{place}: {_said(first)}", "Correct that value")
+
+
+def _said(fault: Any) -> str:
+    """What pydantic says of a value, or one of our checks: what it quotes stays as it is."""
+    said = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+    return said[:1].lower() + said[1:]
 
 
 def _known(parents: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ def status(
         from agent import config as configuration
         from agent.daemon import pulse
 
-        is_alive = pulse.is_alive(configuration.load(config).data_folder, now())
+        is_alive = pulse.is_alive(configuration.data_folder_of(config), now())
         raise typer.Exit(0 if is_alive else 1)
     from agent import screen, status_page
     from agent.daemon import checkup

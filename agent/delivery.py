@@ -11,6 +11,7 @@ from typing import Any
 
 from agent import channels, notices
 from agent.channels import Channel
+from agent.clock import HELD
 from agent.config import Config
 from agent.errors import ChannelError, ThesiswatchError
 from agent.notices import Parcel
@@ -41,7 +42,7 @@ def deliver(workspace: Workspace, now: datetime) -> Delivered:
     """Try every message that is due at `now`, the oldest first; one that fails waits its turn."""
     database, config = workspace.database, workspace.config
     with database.reading() as connection:
-        due = messages.due(connection, now)
+        due = messages.due(connection, now, now + HELD)
     sent, failures = 0, []
     down: set[str] = set()
     for row in due:

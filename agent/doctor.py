@@ -17,13 +17,12 @@ from agent.errors import ThesisFileError, ThesiswatchError
 from agent.judge import llm
 from agent.report import Answer
 from agent.thesis import Thesis
+from agent.upkeep import disk
 from agent.workspace import Workspace
 from store import damage, items, migrations, outbox, private
 from store.database import exists, is_full, open_to_read
 from store.vectors import IndexReader, is_damaged
 
-ROOM = 500_000_000
-"""Free bytes below which the disk is called short."""
 MOST_LOOSE = 3
 PROBES = 20
 """Stored vectors that are looked up in the index."""
@@ -78,6 +77,7 @@ def _configured(path: Path, config: Config, thesis: Thesis) -> Iterator[Finding]
         _check("key", lambda: _key(config)),
         _check("judge", lambda: _judge(config)),
         _check("channels", lambda: _channels(config)),
+        _check("ping", lambda: _ping(config)),
     )
 
 
@@ -162,6 +162,21 @@ def _channels(config: Config) -> Finding:
     return Finding("channels", True, f"{names}; `thesis alerts test NAME` tries one")
 
 
+def _ping(config: Config) -> Finding:
+    """Whether there is an address to ask while all is well; it is not asked here."""
+    name = config.monitoring.ping_env
+    if not name:
+        return Finding("ping", True, "none wanted: [monitoring] ping_env is empty")
+    if name not in config.secrets:
+        return Finding(
+            "ping",
+            False,
+            f"[monitoring] ping_env names {name}, which is not set: nothing is pinged",
+            "Set it in the environment or in .env, or empty ping_env",
+        )
+    return Finding("ping", True, f"{name} is set")
+
+
 def _folder(folder: Path) -> Finding:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -205,7 +220,7 @@ def _disk(folder: Path) -> Finding:
             "Let this user enter the folder, or set [data] folder to another",
         )
     found = f"{free / 1e9:.1f} GB free"
-    if free < ROOM:
+    if free < disk.ROOM:
         return Finding("disk", False, found, "Free some space: a pass may stop half-way")
     return Finding("disk", True, found)
 

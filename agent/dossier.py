@@ -160,6 +160,7 @@ def of_falsifier(records: Records, signal: Signal, found: Answer) -> Case:
         published=published,
         category=found["category"],
         stance=signal.direction.stance,
+        shown_by="thesis kpis",
     )
     headline = f"A falsifier came true: {found['text']}"
     return replace(
@@ -175,7 +176,13 @@ def of_sources(records: Records, signal: Signal, places: dict[str, str]) -> Case
         "cannot be seen: no news there is not good news"
     )
     evidence = tuple(
-        Evidence(item_id=f"source {name}", title=name, publisher=name, url=web(places[name]))
+        Evidence(
+            item_id=f"source {name}",
+            title=name,
+            publisher=name,
+            url=web(places[name]),
+            shown_by="thesis sources",
+        )
         for name in blind[:MOST]
     )
     return Case(headline, evidence, figures=dict(signal.figures), score_after=records.score_now)

@@ -11,6 +11,7 @@
     +-- ChannelError          a message could not be sent (.sure, .taken)
     +-- StoreError            the data folder cannot be read or written
         +-- StoreBusy         somebody else is writing to it
+        +-- StoreFull         its disk has no room for what was to be written
         +-- StoreDamaged      the database is none, or no longer sound
         +-- IndexMismatch     the vector index was made by another embedder
         +-- IndexBroken       the vector index cannot be read or written; SQL has all of it
@@ -48,7 +49,7 @@ class ItemError(ThesiswatchError):
     """One line or entry is not an item; the others are not touched by it."""
 
     def __init__(self, source: str, line: int, message: str, way_out: str = "") -> None:
-        super().__init__(f"{source}, line {line}: {message}", way_out)
+        super().__init__(f"source {source!r}, line {line}: {message}", way_out)
         self.source = source
         self.line = line
 
@@ -107,6 +108,10 @@ class StoreError(ThesiswatchError):
 
 class StoreBusy(StoreError):
     """Another process holds the writer's lock of this data folder."""
+
+
+class StoreFull(StoreError):
+    """There is too little room on the disk; what was there is there still."""
 
 
 class StoreDamaged(StoreError):

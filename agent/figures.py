@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent import kpis
+from agent.clock import credible
 from agent.errors import SourceError
 from agent.kpis import Figure
 from agent.progress import Progress, silent
@@ -86,9 +87,8 @@ def _due(workspace: Workspace, now: datetime) -> dict[str, list[Kpi]]:
 
 
 def _is_due(state: Any, now: datetime) -> bool:
-    if state is None or state.last_attempt_at is None:
-        return True
-    return bool(now - state.last_attempt_at >= (RETRY if state.failures else FRESH))
+    last = credible(state.last_attempt_at, now) if state else None
+    return last is None or now - last >= (RETRY if state.failures else FRESH)
 
 
 def _read(

@@ -7,23 +7,29 @@ from typing import Any
 
 from agent import events
 from agent.embed import as_text
+from agent.errors import ItemError
 from agent.publishers import Publishers
 from agent.sources import Draft, Fault
 from store import items, sources
 from store.models import ItemState
 
-CLASH = "Give one of the two another id and import again"
+CLASH = "Give one of the two another id"
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """How drafts fared. `undated` counts those among `new` that will not be scored."""
+    """How drafts fared. `undated` counts those among `new` that will not be scored.
+
+    `refused` are those of the `faults` that nobody was told of before: a source that is looked at
+    again and again brings the same ones each time.
+    """
 
     new: int = 0
     known: int = 0
     undated: int = 0
     dated_now: int = 0
     faults: tuple[Fault, ...] = ()
+    refused: tuple[ItemError, ...] = ()
 
     def __add__(self, other: "Intake") -> "Intake":
         return Intake(
@@ -32,6 +38,7 @@ class Intake:
             self.undated + other.undated,
             self.dated_now + other.dated_now,
             self.faults + other.faults,
+            self.refused + other.refused,
         )
 
 
@@ -66,14 +73,19 @@ def take(
             dated_now += 1
     rows = [_row(publishers, draft, source, seen_at(draft)) for draft in fresh.values()]
     items.add(connection, rows)
-    for fault in (*faults, *clashes):
-        sources.reject(connection, source, fault.line, fault.reason, fault.raw, now)
+    refused = [
+        ItemError(source, fault.line, fault.reason, fault.way_out)
+        for fault in (*faults, *clashes)
+        if sources.reject(connection, source, fault.line, fault.reason, fault.raw, now)
+        or fault.passing
+    ]
     return Intake(
         new=len(rows),
         known=len(drafts) - len(rows) - len(clashes) - dated_now,
         undated=sum(draft.published is None for draft in fresh.values()),
         dated_now=dated_now,
         faults=(*faults, *clashes),
+        refused=tuple(refused),
     )
 
 

@@ -92,14 +92,20 @@ def run(workspace: Workspace, now: datetime, progress: Progress = silent) -> Rep
     return Report(intake, failures, unread, found, one.spent, told, delivered, one.made_anew)
 
 
-def judge(workspace: Workspace, now: datetime, progress: Progress = silent) -> str:
+def judge(
+    workspace: Workspace,
+    now: datetime,
+    progress: Progress = silent,
+    enough: Callable[[], bool] | None = None,
+) -> str:
     """The stages up to the verdict, on what is there; returns what asking a model took.
 
-    Neither collects nor indexes: for a daemon, which does those at their own times.
+    Neither collects nor indexes: for a daemon, which does those at their own times. Once it was
+    `enough` each stage ends with its next chunk, and what is left waits.
     """
     with Pass(workspace, progress, ask_at=now, indexing=False) as one:
         one.finish_replay()
-        one.prepare(now)
+        one.prepare(now, enough=enough)
         return one.spent
 
 
@@ -114,20 +120,12 @@ def score(
         one.finish_replay()
         disclosure.take(workspace, now)
         one.settle(now)
-        if not _is_called_for(workspace, now, every):
-            return None
+        with workspace.database.reading() as connection:
+            if standing.next_at(connection, workspace.thesis, every, now) > now:
+                return None
         found = one.snapshot(now)
     forecasts.update(workspace, found, now)
     return found
-
-
-def _is_called_for(workspace: Workspace, now: datetime, every: timedelta) -> bool:
-    with workspace.database.reading() as connection:
-        last = ledger.snapshot_before(connection, workspace.thesis.id, now)
-        newest = ledger.newest(connection, workspace.thesis.id, now)
-    if last is None or now - last.as_of >= every:
-        return True
-    return newest is not None and newest > last.as_of
 
 
 def index(workspace: Workspace, progress: Progress = silent) -> bool:
@@ -225,20 +223,31 @@ class Pass:
         """What asking a language model took, in a line; "" when there was nothing to ask."""
         return self._judging.model.account.summary() if self._judging.model else ""
 
-    def prepare(self, until: datetime, *, day_by_day: bool = False, asking: bool = True) -> None:
+    def prepare(
+        self,
+        until: datetime,
+        *,
+        day_by_day: bool = False,
+        asking: bool = True,
+        enough: Callable[[], bool] | None = None,
+    ) -> None:
         """Embed, group and judge every item first seen by `until`, each as of its own day if asked.
 
-        None of it bears on the score before `settle`.
+        None of it bears on the score before `settle`. Once it was `enough` a stage does a chunk
+        more; items that wait for a model come behind what that leaves.
         """
         judging = self._judging if asking else self._recalling
         now = None if day_by_day else until
-        if judging.takes_up:
+        rest = self._waiting(ItemState.GROUPED, until) if enough else []
+        self.resumed += len(rest)  # some of them may have waited before
+        if judging.takes_up and not rest:
             with self._database.writing() as connection:
                 self.resumed += items.resume(connection)
         judge = partial(self._judge, judging=judging, now=now)
-        self._run("embed", ItemState.FETCHED, self._embed, until)
-        self._run("group", ItemState.EMBEDDED, partial(self._group, now=now), until)
-        self._run("judge", ItemState.GROUPED, judge, until)
+        group = partial(self._group, now=now)
+        self._run("embed", ItemState.FETCHED, self._embed, until, enough)
+        self._run("group", ItemState.EMBEDDED, group, until, enough)
+        self._run("judge", ItemState.GROUPED, judge, until, enough)
         if self._indexer:
             self._indexer.feed()
 
@@ -251,12 +260,19 @@ class Pass:
         with self._database.writing() as connection:
             regrouping.settle(connection, self._weigher, now)
 
-    def _run(self, name: str, before: ItemState, work: Work, until: datetime) -> None:
-        full = True
-        while full and (waiting := self._waiting(before, until)):
+    def _run(
+        self,
+        name: str,
+        before: ItemState,
+        work: Work,
+        until: datetime,
+        enough: Callable[[], bool] | None = None,
+    ) -> None:
+        goes_on = True
+        while goes_on and (waiting := self._waiting(before, until)):
             work(waiting)
             self._progress(name, len(waiting))
-            full = len(waiting) == CHUNK
+            goes_on = len(waiting) == CHUNK and not (enough and enough())
 
     def finish_replay(self) -> None:
         """What a replay that died left behind comes to the ledger as of its own days."""

@@ -60,6 +60,19 @@ def run(
     return tally
 
 
+def next_key() -> str:
+    """The next key that is pressed. Raises ThesiswatchError where there is no terminal."""
+    import click
+
+    try:
+        return click.getchar()
+    except OSError as error:
+        raise ThesiswatchError(
+            "there is no terminal to read keys from",
+            "Run `thesis review` in one; `thesis review --json` gives the cases to a script",
+        ) from error
+
+
 def _decided(decide: Decide, case: Case, labels: tuple[Label, ...], note: str) -> Outcome | None:
     """What came of a decision; None when it could not be kept, which is said."""
     out = screen.console()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from agent import terminal
+from agent.errors import ItemError
 from agent.progress import Progress, silent
 from agent.sources import Fault
 
@@ -424,7 +425,7 @@ def estimate(answer: dict[str, Any]) -> None:
 def sources(rows: Sequence[dict[str, Any]]) -> None:
     """The health of each source, and what to do about those that are not well."""
     table = columns(
-        "source", "health", ">items", ">a week", "last success", "what is wrong and what to do"
+        "source", "health", ">items", ">a week", "read (UTC)", "what is wrong and what to do"
     )
     for one in rows:
         table.add_row(
@@ -432,7 +433,7 @@ def sources(rows: Sequence[dict[str, Any]]) -> None:
             one["health"],
             str(one["items"]),
             f"{one['items_a_week']:.1f}",
-            (one.get("last_success") or "never")[:16],
+            (one.get("last_success") or "never")[:16].replace("T", " "),
             safe(one["why"]),
         )
     console().print(table)
@@ -440,13 +441,15 @@ def sources(rows: Sequence[dict[str, Any]]) -> None:
 
 def trials(rows: Sequence[dict[str, Any]]) -> None:
     """What each source has right now, or why that cannot be said and what to do."""
-    table = columns("source", ">seconds", ">entries", "newest", "what is wrong and what to do")
+    table = columns(
+        "source", ">seconds", ">entries", "newest (UTC)", "what is wrong and what to do"
+    )
     for one in rows:
         table.add_row(
             safe(one["name"]),
             f"{one['seconds']:.1f}",
             "-" if one["error"] else str(one["entries"]),
-            (one["newest"] or "no date")[:16] if one["entries"] else "-",
+            (one["newest"] or "no date")[:16].replace("T", " ") if one["entries"] else "-",
             safe(one["error"]),
         )
     console().print(table)
@@ -560,6 +563,14 @@ def faults(source: str, rows: Sequence[Fault]) -> None:
         print(stripped(said), file=sys.stderr)
     if len(rows) > MOST_FAULTS:
         print(f"and {len(rows) - MOST_FAULTS:,} more like these", file=sys.stderr)
+
+
+def refused(errors: Sequence[ItemError]) -> None:
+    """What sources brought that could not be taken, on standard error."""
+    for error in errors[:MOST_FAULTS]:
+        print(stripped(f"thesis: {error}"), file=sys.stderr)
+    if len(errors) > MOST_FAULTS:
+        print(f"and {len(errors) - MOST_FAULTS:,} more like these", file=sys.stderr)
 
 
 def _bar(value: float, widest: float, width: int = 24) -> str:

@@ -197,6 +197,17 @@ def stood(connection: Any, thesis: Thesis, as_of: datetime | None) -> Standing:
     return assess(rows, then, at, Sight.of(last.detail), last.detail.get("confusion"))
 
 
+def next_at(connection: Any, thesis: Thesis, every: timedelta, now: datetime) -> datetime:
+    """When the score is to be kept: `now` where there is new evidence or another version of the
+    thesis, else `every` so often."""
+    last = ledger.snapshot_before(connection, thesis.id, now)
+    newest = ledger.newest(connection, thesis.id, now)
+    if last is None or last.thesis_version != thesis.version or (newest and newest > last.as_of):
+        return now
+    found: datetime = last.as_of + every
+    return found
+
+
 def thesis_of(connection: Any, thesis: Thesis, version: str) -> Thesis:
     """`thesis` as it read when it had this version; as it reads now when that was not kept."""
     text = ledger.thesis_text(connection, version) if version != thesis.version else None

@@ -18,7 +18,9 @@ def show(answer: dict[str, Any]) -> None:
     out.print(
         f"thesis {answer['thesis']} ({answer['thesis_version']})   data {safe(answer['data'])}"
     )
-    out.print(f"score {shown_score}   last pass {answer['last_pass']}   {answer['status']}")
+    out.print(
+        f"score {shown_score}   last pass {_instant(answer['last_pass'])}   {answer['status']}"
+    )
     out.print(_daemon(answer["daemon"]) + "   " + _disk(answer["disk"]))
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(answer["items"].items()))
     out.print(
@@ -37,11 +39,12 @@ def show(answer: dict[str, Any]) -> None:
 def _daemon(found: dict[str, Any]) -> str:
     if found["pid"] is None:
         return "daemon: none runs"
-    return f"daemon: pid {found['pid']} since {_minute(found['since'])}"
+    return f"daemon: pid {found['pid']} since {_instant(found['since'])}"
 
 
 def _disk(found: dict[str, Any]) -> str:
-    size = f"data: {found['total'] / 1e6:,.0f} MB, {found['free'] / 1e9:,.1f} GB free"
+    kept = f" ({found['kept'] / 1e6:,.0f} MB of it kept by restores)" if found["kept"] else ""
+    size = f"data: {found['total'] / 1e6:,.0f} MB{kept}, {found['free'] / 1e9:,.1f} GB free"
     if found["in_a_year"] is None:
         return size
     return f"{size}, {found['in_a_year'] / 1e6:,.0f} MB in a year at this pace"
@@ -49,7 +52,7 @@ def _disk(found: dict[str, Any]) -> str:
 
 def _jobs(rows: Sequence[dict[str, Any]]) -> None:
     """What each job did last, and when it runs next."""
-    table = columns("job", "last", "next", "what came of it")
+    table = columns("job", "last (UTC)", "next (UTC)", "what came of it")
     for row in rows:
         next_at = _minute(row["next_at"]) if row["next_at"] else "when needed"
         said = f"[red]{safe(row['error'])}[/red]" if row["failures"] else safe(row["said"])
@@ -73,6 +76,11 @@ def _unwell(rows: Sequence[dict[str, Any]]) -> None:
 
 def _minute(at: str | None) -> str:
     return at[:16].replace("T", " ") if at else "never"
+
+
+def _instant(at: str | None) -> str:
+    """A minute that stands by itself."""
+    return f"{_minute(at)} UTC" if at else "never"
 
 
 def _alerted(found: dict[str, Any]) -> Iterator[str]:

@@ -60,7 +60,7 @@ def restore(
         return
     print(f"Restored {file}, made {done.made_at:%Y-%m-%d %H:%M} UTC, into {done.folder}.")
     if done.kept:
-        print(f"What was there is kept as {done.kept}.")
+        print(f"What was there is kept as {done.kept}: delete it when you miss nothing.")
     for path in done.written:
         print(f"Wrote {path}.")
     for path, differs in done.left:
@@ -70,13 +70,13 @@ def restore(
         print(f"{note}.")
     held = done.contents
     print(f"There are {held.items:,} items, {held.ledger_rows:,} ledger rows; {_score(held)}.")
-    print("Next: `thesis index rebuild`, or the next pass, fills the index.")
 
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the tables.")],
     format_: Annotated[Format, typer.Option("--format", help="As what.")] = Format.PARQUET,
     as_of: AsOf = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over tables of before.")] = False,
     as_json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
@@ -86,8 +86,8 @@ def export(
     from agent.workspace import reading
 
     with reading(config) as workspace:
-        at = end_of(as_of)
-        done = exports.export(workspace, folder, now(), at, as_csv=format_ is Format.CSV)
+        at, as_csv = end_of(as_of), format_ is Format.CSV
+        done = exports.export(workspace, folder, now(), at, as_csv=as_csv, force=force)
     if as_json:
         print(screen.as_json(done.as_row(), indent=2))
         return

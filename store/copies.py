@@ -15,18 +15,21 @@ from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 
-from agent.errors import StoreDamaged, StoreError
+from agent.errors import StoreDamaged, StoreFull
 from store import migrations, outbox
 from store.database import (
     BUSY_SECONDS,
     FILE_NAME,
     Database,
-    _engine,
+    engine_at,
     is_full,
     open_database,
     translated,
 )
+from store.swap import swap_in
 
+KEPT = f"{FILE_NAME}.before-restore"
+"""How names begin under which a database is kept that another one took the place of."""
 PAGES = 1000
 """Pages to a step: between two of them Ctrl-C is heard."""
 PAUSE = 0.1
@@ -41,7 +44,8 @@ _COUNTED = {"items": "item", "verdicts": "verdict", "ledger_rows": "evidence"}
 class Contents:
     """What a database holds, and the thesis' score of then; `schema` is its revision.
 
-    `score` and `as_of` are None before the first pass, `waiting` are messages yet to be sent.
+    `score` and `as_of` are None before the first pass, `waiting` are messages yet to be sent,
+    `unindexed` vectors that wait for the index.
     """
 
     schema: str
@@ -49,6 +53,7 @@ class Contents:
     verdicts: int
     ledger_rows: int
     waiting: int
+    unindexed: int
     score: float | None
     as_of: datetime | None
 
@@ -56,10 +61,10 @@ class Contents:
 def take(folder: Path, target: Path) -> None:
     """Copy the database of `folder` into the new file `target`, which needs no other beside it.
 
-    No lock is needed and none is held: whoever writes goes on. Raises StoreError when the disk of
-    `target` is full, StoreDamaged when what was copied is not sound.
+    No lock is needed and none is held: whoever writes goes on. Raises StoreFull where `target`
+    finds no room, StoreDamaged when what was copied is not sound.
     """
-    with translated(folder):
+    with translated(folder), _disk_of(target.parent):
         _copy(folder / FILE_NAME, target)
         with _connected(target) as connection:
             said = connection.execute(_CHECK).fetchone()[0]
@@ -79,13 +84,14 @@ def contents(folder: Path, thesis_id: str) -> Contents:
         if _has(connection, "message"):
             query = "SELECT count(*) FROM message WHERE state = 'waiting'"
             waiting = connection.execute(query).fetchone()[0]
+        unindexed = connection.execute("SELECT count(*) FROM index_outbox").fetchone()[0]
         last = connection.execute(
             "SELECT score, as_of FROM snapshot WHERE thesis_id = ? ORDER BY as_of DESC LIMIT 1",
             (thesis_id,),
         ).fetchone()
     score, as_of = last or (None, None)
     at = datetime.fromisoformat(as_of).replace(tzinfo=UTC) if as_of else None
-    return Contents(schema, **counts, waiting=waiting, score=score, as_of=at)
+    return Contents(schema, **counts, waiting=waiting, unindexed=unindexed, score=score, as_of=at)
 
 
 def make_ready(folder: Path) -> None:
@@ -115,17 +121,17 @@ def keep(folder: Path, draft: Path) -> Path:
     Returns where it is kept: under a name that nothing was kept under before.
     """
     live, kept, copy = folder / FILE_NAME, _free(folder), draft / "kept"
-    with translated(folder):
+    with translated(folder), _disk_of(folder):
         try:
             _copy(live, copy)
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
-            shutil.copyfile(live, copy)
-            if (wal := _beside(live, "-wal")).exists():
-                shutil.copyfile(wal, _beside(kept, "-wal"))
-        copy.chmod(0o600)
-        copy.replace(kept)
+            copy = _as_it_is(live, draft / "damaged")
+        for end in ("-wal", ""):  # a name is taken from the first of them on
+            if (part := _beside(copy, end)).exists():
+                part.chmod(0o600)
+                part.replace(_beside(kept, end))
     return kept
 
 
@@ -138,7 +144,7 @@ def unkeep(kept: Path) -> None:
 
 def expect_empty_index(folder: Path) -> None:
     """Let every vector of the database in place wait for an index, as the one it has will go."""
-    engine = _engine(folder / FILE_NAME, BUSY_SECONDS)
+    engine = engine_at(folder / FILE_NAME, BUSY_SECONDS)
     try:
         with translated(folder):
             is_ours = migrations.current_revision(engine) is not None
@@ -158,7 +164,7 @@ def put(draft: Path, folder: Path) -> None:
     open see the new one. A damaged one, or none, is replaced as a file; nobody can be using it.
     """
     new, live = draft / FILE_NAME, folder / FILE_NAME
-    with translated(folder):
+    with translated(folder), _disk_of(folder):
         if live.exists():
             try:
                 _overwrite(live, new)
@@ -168,25 +174,33 @@ def put(draft: Path, folder: Path) -> None:
                     raise
         for end in ("-wal", "-shm"):  # of another database: they would be taken for the new one's
             _beside(live, end).unlink(missing_ok=True)
-        new.replace(live)
+        swap_in(new, live)
 
 
 def room_for(folder: Path, size: int) -> None:
-    """Raise StoreError unless `size` bytes are free in `folder`."""
+    """Raise StoreFull unless `size` bytes are free in `folder`."""
     with translated(folder):
         free = shutil.disk_usage(folder).free
     if free < size:
-        raise StoreError(
+        raise StoreFull(
             f"{folder} has {free / 1e6:,.0f} MB free, {size / 1e6:,.0f} MB are needed",
             "Nothing was changed: free some space and run again",
         )
+
+
+def _as_it_is(live: Path, copy: Path) -> Path:
+    """Copy the files of a database that SQLite cannot read; nobody can be writing them."""
+    for end in ("-wal", ""):
+        if (part := _beside(live, end)).exists():
+            shutil.copyfile(part, _beside(copy, end))
+    return copy
 
 
 def _overwrite(live: Path, new: Path) -> None:
     with _connected(new) as source, _connected(live) as target:
         target.execute("PRAGMA journal_mode=WAL")
         target.execute("PRAGMA synchronous=FULL")
-        _step_through(source, target, live.parent)
+        _step_through(source, target)
         with suppress(sqlite3.Error):  # it is in place: what cannot be tidied now is later
             target.execute("PRAGMA busy_timeout=0")
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -198,12 +212,12 @@ def _copy(source: Path, target: Path) -> None:
         new.execute("PRAGMA synchronous=OFF")
         old.execute("BEGIN")
         old.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the view from here on
-        _step_through(old, new, target.parent)
+        _step_through(old, new)
         new.execute("PRAGMA journal_mode=DELETE")
 
 
-def _step_through(source: sqlite3.Connection, target: sqlite3.Connection, place: Path) -> None:
-    """Copy every page, PAGES at a time; `place` is named when its disk is full."""
+def _step_through(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy every page, PAGES at a time."""
     left, tries = -1, 0
 
     def watch(status: int, remaining: int, total: int) -> None:
@@ -213,12 +227,18 @@ def _step_through(source: sqlite3.Connection, target: sqlite3.Connection, place:
         if tries * PAUSE > BUSY_SECONDS:
             raise sqlite3.OperationalError("database is locked")
 
+    source.backup(target, pages=PAGES, progress=watch, sleep=PAUSE)
+
+
+@contextmanager
+def _disk_of(place: Path) -> Iterator[None]:
+    """Raise StoreFull naming `place`, which is written to, where its disk is why SQLite refused."""
     try:
-        source.backup(target, pages=PAGES, progress=watch, sleep=PAUSE)
+        yield
     except sqlite3.OperationalError as error:
         if _code(error) != sqlite3.SQLITE_FULL and not is_full(place):
             raise
-        raise StoreError(
+        raise StoreFull(
             f"the disk of {place} is full", "Nothing was changed: free some space and run again"
         ) from error
 
@@ -244,10 +264,10 @@ def _has(connection: sqlite3.Connection, table: str) -> bool:
 
 
 def _free(folder: Path) -> Path:
-    """A name that no database was kept under before."""
+    """A name that no database, nor the log of one, was kept under before."""
     ends = chain([""], (f"-{n}" for n in count(2)))
-    names = (folder / f"{FILE_NAME}.before-restore{end}" for end in ends)
-    return next(path for path in names if not path.exists())
+    names = (folder / f"{KEPT}{end}" for end in ends)
+    return next(path for path in names if not path.exists() and not _beside(path, "-wal").exists())
 
 
 def _beside(path: Path, end: str) -> Path:

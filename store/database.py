@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from agent.errors import StoreBusy, StoreDamaged, StoreError
+from agent.errors import StoreBusy, StoreDamaged, StoreError, StoreFull
 from store import migrations, private
 
 FILE_NAME = "thesiswatch.sqlite3"
@@ -65,7 +65,7 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     with translated(folder):
         private.make_folder(folder)
         private.tighten(folder)
-        engine = _engine(folder / FILE_NAME, busy_seconds)
+        engine = engine_at(folder / FILE_NAME, busy_seconds)
         try:
             migrations.upgrade(engine)
         except BaseException:
@@ -80,13 +80,22 @@ def open_to_read(folder: Path) -> Database:
     Raises StoreBusy when that is called for and another process is writing.
     """
     with translated(folder):
-        engine = _engine(folder / FILE_NAME, BUSY_SECONDS)
+        engine = engine_at(folder / FILE_NAME, BUSY_SECONDS)
         try:
             behind = migrations.current_revision(engine) != migrations.HEAD
         finally:
             engine.dispose()
     with writer_lock(folder) if behind else nullcontext():
         return open_database(folder)
+
+
+def engine_at(path: Path, busy_seconds: float) -> Engine:
+    """An engine for the database `path`, made empty where it is missing, at whatever schema."""
+    private.make_file(path)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 def exists(folder: Path) -> bool:
@@ -145,10 +154,11 @@ def _held(folder: Path, name: str, says: tuple[str, str], patience: float) -> It
         except Timeout as error:
             what, way_out = says
             raise StoreBusy(what.replace("{}", _holder(path)), way_out) from error
-        holder = path.with_name(f"{name}.pid")
-        with open(holder, "w", opener=private.opener, encoding="utf-8") as out:
-            out.write(str(os.getpid()))
     try:
+        with translated(folder):
+            holder = path.with_name(f"{name}.pid")
+            with open(holder, "w", opener=private.opener, encoding="utf-8") as out:
+                out.write(str(os.getpid()))
         yield
     finally:
         lock.release()
@@ -188,7 +198,7 @@ def _explain(reason: str, folder: Path) -> StoreError:
             "Nothing was lost: close that program and run again",
         )
     if "full" in low or "no space" in low or ("disk i/o" in low and is_full(folder)):
-        return StoreError(
+        return StoreFull(
             f"the disk of {folder} is full",
             "Nothing was lost: free some space and run again, it goes on where it stopped",
         )
@@ -202,14 +212,6 @@ def _explain(reason: str, folder: Path) -> StoreError:
     if "could not decode" in low:  # what it goes on with is that text
         return damaged(folder, "a text in it cannot be read")
     return StoreError(f"the database in {folder} refused: {reason}", "Run `thesis doctor`")
-
-
-def _engine(path: Path, busy_seconds: float) -> Engine:
-    private.make_file(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_seconds})
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
 
 
 def _prepare(connection: Any, record: object) -> None:

@@ -35,11 +35,12 @@ def succeed(connection: Connection, name: str, now: datetime, said: str, seconds
     )
 
 
-def fail(
-    connection: Connection, name: str, now: datetime, failures: int, error: str, seconds: float
-) -> None:
-    """Note that a job failed, so many times in a row by now."""
-    _keep(connection, name, finished_at=now, failures=failures, error=error, seconds=seconds)
+def fail(connection: Connection, name: str, now: datetime, error: str) -> int:
+    """Note that a job failed; returns how many times in a row by now."""
+    before = connection.execute(select(_JOB.c.failures).where(_JOB.c.name == name)).scalar()
+    failures = (before or 0) + 1
+    _keep(connection, name, finished_at=now, failures=failures, error=error)
+    return failures
 
 
 def _keep(connection: Connection, name: str, **values: Any) -> None:

@@ -20,17 +20,19 @@ def queue(connection: Connection, row: Mapping[str, Any]) -> bool:
     return connection.execute(query).rowcount > 0
 
 
-def due(connection: Connection, now: datetime) -> list[Any]:
-    """What waits and may be tried at `now`, the oldest first."""
-    query = select(_MESSAGE).where(_MESSAGE.c.state == WAITING, _MESSAGE.c.due_at <= now)
+def due(connection: Connection, now: datetime, beyond: datetime) -> list[Any]:
+    """What waits and may be tried at `now`, the oldest first; what is put off to a time
+    after `beyond` was so under a clock that was wrong."""
+    is_due = (_MESSAGE.c.due_at <= now) | (_MESSAGE.c.due_at > beyond)
+    query = select(_MESSAGE).where(_MESSAGE.c.state == WAITING, is_due)
     return list(connection.execute(query.order_by(_MESSAGE.c.made_at, _MESSAGE.c.id)))
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the first of the messages that wait may be tried."""
-    query = select(func.min(_MESSAGE.c.due_at)).where(_MESSAGE.c.state == WAITING)
-    found: datetime | None = connection.execute(query).scalar()
-    return found
+def next_due(connection: Connection, now: datetime, beyond: datetime) -> datetime | None:
+    """When the first of the messages that wait may be tried: see `due`."""
+    query = select(_MESSAGE.c.due_at).where(_MESSAGE.c.state == WAITING)
+    times = connection.execute(query).scalars()
+    return min((now if at > beyond else at for at in times), default=None)
 
 
 def begin(connection: Connection, id_: str) -> None:

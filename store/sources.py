@@ -37,8 +37,8 @@ def keep_state(connection: Connection, name: str, **values: Any) -> None:
 
 def reject(
     connection: Connection, source: str, line: int, reason: str, raw: str, at: datetime
-) -> None:
-    """Keep what was refused, once however often it comes."""
+) -> bool:
+    """Keep what was refused, once however often it comes; returns whether it came for once."""
     digest = hashlib.sha256(f"{source}\0{line}\0{raw}".encode()).hexdigest()
     query = insert(_REJECTED).values(
         digest=digest,
@@ -48,7 +48,7 @@ def reject(
         raw=raw[:LONGEST_RAW],
         rejected_at=at,
     )
-    connection.execute(query.on_conflict_do_nothing())
+    return connection.execute(query.on_conflict_do_nothing()).rowcount > 0
 
 
 def rejected_count(connection: Connection) -> int:

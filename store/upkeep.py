@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, or_, text, update
 
-from agent.errors import StoreBusy
+from agent.errors import StoreBusy, StoreFull
 from store import messages, search
 from store.database import FILE_NAME, Database
 from store.models import Item, ItemState, Message, Rejected, to_text
@@ -79,9 +79,9 @@ def empty_mail(connection: Connection, before: datetime) -> int:
 def tidy(database: Database, room: int) -> int:
     """Write the log back into the database and, where much of it is free, the database anew.
 
-    That needs as much `room` on the disk again; returns the bytes given back. Raises StoreBusy
-    where that is called for and another process reads or writes: the new one could not be put in
-    the place of the old.
+    Returns the bytes given back. Where it is called for, raises StoreFull when `room`, the bytes
+    free on the disk, is less than twice the database: the new one goes through its log. Raises
+    StoreBusy when another process reads or writes: the old one could not be written over.
     """
     with database.bare() as connection:
         connection.execute("PRAGMA optimize")
@@ -90,12 +90,18 @@ def tidy(database: Database, room: int) -> int:
             int(connection.execute(f"PRAGMA {name}").fetchone()[0])
             for name in ("freelist_count", "page_count", "page_size")
         )
-        if free * size < LEAST or free < SLACK * pages or room < 2 * pages * size:
+        if free * size < LEAST or free < SLACK * pages:
             return 0
+        what = f"{free * size / 1e6:,.0f} MB that are free in the database of {database.folder}"
+        if room < 2 * pages * size:
+            raise StoreFull(
+                f"{what} could not be given back: for that {2 * pages * size / 1e6:,.0f} MB must "
+                f"be free on the disk for a while, and {room / 1e6:,.0f} MB are",
+                "Free some space: it is tried again tomorrow",
+            )
         if busy:
             raise StoreBusy(
-                f"{free * size / 1e6:.0f} MB that are free in the database of {database.folder} "
-                "could not be given back: another program uses it",
+                f"{what} could not be given back: another program uses it",
                 "Nothing is wrong: it is tried again tomorrow",
             )
         before = size_of(database.folder)
@@ -106,5 +112,6 @@ def tidy(database: Database, room: int) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the database and its log."""
-    return sum(path.stat().st_size for path in folder.glob(f"{FILE_NAME}*") if path.is_file())
+    """Bytes of the database and its log; not of those that restores kept beside it."""
+    names = (f"{FILE_NAME}{end}" for end in ("", "-wal", "-shm", "-journal"))
+    return sum(path.stat().st_size for name in names if (path := folder / name).is_file())

@@ -151,6 +151,11 @@ class IndexReader:
         return True
 
 
+def exists(folder: Path) -> bool:
+    """Whether there is an index in `folder`, whatever its state."""
+    return (folder / FOLDER / DATABASE).is_file()
+
+
 def is_outdated(folder: Path) -> bool:
     """Whether another version of Chroma than the installed one wrote the index in `folder`."""
     try:

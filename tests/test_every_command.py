@@ -104,7 +104,7 @@ CASES = [
         code=1,
     ),
     case("sources", "/nowhere/gone.jsonl cannot be read"),
-    case("sources --check", "2025-06-01T00:00", "/nowhere/gone.jsonl cannot be read", code=1),
+    case("sources --check", "2025-06-01 00:00", "/nowhere/gone.jsonl cannot be read", code=1),
     case("doctor", "{items} items", "{items} vectors missing", code=1),
     case("backup {folder}/kept.zip", "{items} items"),
     case("restore {folder}/kept.zip --force", "{items} items", first="backup {folder}/kept.zip"),

@@ -20,7 +20,7 @@ import certifi
 import pytest
 import trustme
 
-from agent import cli, notices, report
+from agent import cli, daemon_cli, notices, report
 from agent import config as configuration
 from agent.daemon import logs
 from agent.daemon.jobs import Job
@@ -86,7 +86,8 @@ class Home:
         self._stream = io.StringIO()
         self._handlers: list[Any] = []
         self._runner: Runner | None = None
-        monkeypatch.setattr(cli, "now", lambda: self.now)
+        for module in (cli, daemon_cli):
+            monkeypatch.setattr(module, "now", lambda: self.now)
 
     @contextmanager
     def row(self, fault: str) -> Iterator[None]:
@@ -432,6 +433,9 @@ def test_clock_set_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
             assert home.score() == before
             home.now += behind
         assert len(server.seen) == 1
+        home.now -= HOUR / 2
+        assert "the last work was done at 2025-01-28 13:00 UTC" in home.run("run").err
+        home.now += HOUR / 2
         home.daemon(TICK * 3)
         assert len(server.seen) == 2
         assert home.is_scored()

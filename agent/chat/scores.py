@@ -97,11 +97,16 @@ class Scores:
     def change(self, since: date, until: date, category: str | None = None) -> list[Line]:
         """How the score moved from the end of one day to that of another, and by what.
 
-        With a category by what it moved on that front. Raises ThesiswatchError for days to come.
+        With a category by what it moved on that front. On the day of the first score there is
+        nothing to hold it against: then what it rests on. Raises ThesiswatchError for days to come.
         """
         until = min(until, self.today)
-        since = max(since, self._first_day())
+        first = self._first_day()
+        if since < until == first:
+            return self._begun(first, category)
+        since = max(since, first)
         if since >= until:
+            self._by(until)
             raise ThesiswatchError(self.words.say("no_change", since=since, until=until))
         start, end = self._by(since), self._by(until)
         answer = report.explain(self.workspace, since=start, as_of=end, category=category)
@@ -146,7 +151,7 @@ class Scores:
     def _at(self, day: date | None) -> datetime | None:
         """The end of a day, or of the last pass. Raises ThesiswatchError before the first score."""
         if day and day > self.now.astimezone(self._zone).date():
-            raise ThesiswatchError(self.words.say("not_come", day=day))
+            raise ThesiswatchError(self.words.say("not_come", day=day, zone=self._zone.key))
         at = self.end_of(day) if day else self.as_of
         with self.workspace.database.reading() as connection:
             last = ledger.snapshot_before(connection, self.workspace.thesis.id, at)
@@ -169,6 +174,13 @@ class Scores:
             raise ThesiswatchError(self.words.say("no_score"))
         first: datetime = rows[0].as_of
         return first.astimezone(self._zone).date()
+
+    def _begun(self, first: date, category: str | None) -> list[Line]:
+        """That no change can be told of yet, and what the first day's score rests on."""
+        said = self.words.say("first_score", day=first)
+        began = self.computed("thesis history", "history", said)
+        stands = self.fronts(first, category) if category else self.score(first)
+        return [began, *stands, *self.standing(first, category)]
 
     def _moved(self, answer: Mapping[str, Any], since: date, until: date) -> str:
         change = signed(answer["score"] - answer["score_then"])

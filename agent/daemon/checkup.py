@@ -28,8 +28,6 @@ CLOCK_WAY_OUT = (
 )
 MOST_NAMED = 3
 """Sources that are named."""
-ROOM = 500_000_000
-"""Free bytes below which the disk is called short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,8 @@ class _Look:
 
     def _daemon(self) -> Iterator[Trouble]:
         beat, pid = self._beat, self._answer["daemon"]["pid"]
-        if beat is None or beat.is_fresh(self._now) or beat.at > self._now:
+        patience = pulse.RESTART if pid is None else pulse.STALE
+        if beat is None or self._now - beat.at <= patience:
             return  # one of a time to come is the clock's trouble
         since = f"since {beat.at:%Y-%m-%d %H:%M} UTC"
         if pid is not None:
@@ -126,7 +125,7 @@ class _Look:
     def _of_jobs(self) -> Iterator[Trouble]:
         alive = self._beat is not None and self._beat.is_fresh(self._now)
         for row in self._answer["jobs"]:
-            if row["failures"] >= MOST_FAILURES:
+            if row["failures"] >= MOST_FAILURES and row["next_at"]:
                 found = f"failed {row['failures']} times in a row: {row['error']}"
                 yield Trouble(f"job {row['job']}", found, "The log has more")
             elif alive and row["next_at"] and _at(row["next_at"]) < self._now - OVERDUE:
@@ -135,7 +134,7 @@ class _Look:
 
     def _of_disk(self) -> Iterator[Trouble]:
         found = self._answer["disk"]
-        if found["free"] < ROOM:
+        if found["free"] < disk.ROOM:
             size = f"{found['free'] / 1e6:.0f} MB free"
             yield Trouble("disk", size, "Free some space: what cannot be written waits")
         elif found["in_a_year"] and found["in_a_year"] - found["total"] > found["free"]:

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from agent.clock import credible
+
 
 class Job(StrEnum):
     """What the daemon does, in the order in which a day goes through it."""
@@ -39,14 +41,11 @@ WATCH_EVERY = timedelta(minutes=15)
 """Alerts on silence and blindness need no event to fire."""
 INDEX_EVERY = timedelta(hours=24)
 INDEX_BATCH = 1000
-"""Vectors wait for the index until there are so many, or so long: a search finds them all the same,
-and Chroma keeps large batches better than small ones."""
+"""Vectors wait for the index until there are so many, or so long, where there is one: a search
+finds them all the same, and Chroma keeps large batches better than small ones."""
 UPKEEP_EVERY = timedelta(hours=24)
 LONGEST_REST = timedelta(hours=6)
 """A source that fails is looked at less and less often, but that often."""
-HELD = timedelta(days=1)
-"""A clock that was set back by no more than this is waited for; an instant that lies further ahead
-than this was noted under a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +53,31 @@ class Situation:
     """What decides when jobs are due: counts of what waits, and instants.
 
     `looks` are when each source of a group is due next; `next_message` when a message may be sent,
-    `next_digest` when one is to go out, None where there is nobody to send it to.
+    `next_digest` when one is to go out, None where there is nobody to send it to; `next_score` is
+    when the score is to be kept though nothing is `unscored`.
     """
 
     looks: Mapping[Job, tuple[datetime, ...]]
     unjudged: int
     deferred: int
     unindexed: int
+    has_index: bool
     unscored: int
-    new_rows: bool
     last_score: datetime | None
+    next_score: datetime
     next_message: datetime | None
     next_digest: datetime | None
 
 
-def due_at(
-    job: Job, state: Any | None, found: Situation, score_every: timedelta, now: datetime
-) -> datetime | None:
+def due_at(job: Job, state: Any | None, found: Situation, now: datetime) -> datetime | None:
     """When a job is to run next; None while there is nothing for it to do.
 
-    `state` is what it did last, a row of the job table, None before its first run; a score is kept
-    `score_every` so often without new evidence.
+    `state` is what it did last, a row of the job table, None before its first run.
     """
-    wanted = _wanted_at(job, state, found, score_every, now)
+    wanted = _wanted_at(job, state, found, now)
     if wanted is None or state is None or not state.failures:
         return wanted
-    failed_at = _credible(state.finished_at, now)
+    failed_at = credible(state.finished_at, now)
     return max(wanted, failed_at + wait_after(state.failures)) if failed_at else wanted
 
 
@@ -93,7 +91,7 @@ def look_at(state: Any | None, every: timedelta, now: datetime) -> datetime:
 
     One that fails rests longer each time; one that asked to be left alone is.
     """
-    last_look = _credible(state.last_attempt_at, now) if state else None
+    last_look = credible(state.last_attempt_at, now) if state else None
     if state is None or last_look is None:
         return now
     rest = every * int(2 ** min(max(state.failures - 1, 0), 10))
@@ -101,28 +99,14 @@ def look_at(state: Any | None, every: timedelta, now: datetime) -> datetime:
     return max(later, state.not_before or later)
 
 
-def steady(wall: datetime, last: datetime | None, is_behind: bool = False) -> datetime:
-    """The instant that a job runs at: the clock's, but none before that of the `last` job.
-
-    A clock that was set back stands still until it has caught up, so that no evidence is dated
-    before older evidence; one that is behind by more than HELD was wrong before and is believed,
-    unless what was published by then shows that it `is_behind`.
-    """
-    if last is not None and wall < last and (last - wall <= HELD or is_behind):
-        return last
-    return wall
-
-
-def _wanted_at(
-    job: Job, state: Any | None, found: Situation, score_every: timedelta, now: datetime
-) -> datetime | None:
+def _wanted_at(job: Job, state: Any | None, found: Situation, now: datetime) -> datetime | None:
     match job:
         case Job.FIGURES:
             return _after(state, FIGURES_EVERY, now)
         case Job.JUDGE:
             return _judge_at(state, found, now)
         case Job.SCORE:
-            return _score_at(found, score_every, now)
+            return now if found.unscored else found.next_score
         case Job.ALERTS:
             return _alerts_at(state, found, now)
         case Job.DIGEST:
@@ -135,12 +119,6 @@ def _wanted_at(
             return min(found.looks[job], default=None)
 
 
-def _score_at(found: Situation, every: timedelta, now: datetime) -> datetime:
-    if found.unscored or found.new_rows or found.last_score is None:
-        return now
-    return found.last_score + every
-
-
 def _judge_at(state: Any | None, found: Situation, now: datetime) -> datetime | None:
     if found.unjudged:
         return now
@@ -148,7 +126,7 @@ def _judge_at(state: Any | None, found: Situation, now: datetime) -> datetime | 
 
 
 def _index_at(state: Any | None, found: Situation, now: datetime) -> datetime | None:
-    if found.unindexed >= INDEX_BATCH:
+    if found.unindexed >= INDEX_BATCH or (found.unindexed and not found.has_index):
         return now
     return _after(state, INDEX_EVERY, now) if found.unindexed else None
 
@@ -156,7 +134,7 @@ def _index_at(state: Any | None, found: Situation, now: datetime) -> datetime | 
 def _alerts_at(state: Any | None, found: Situation, now: datetime) -> datetime | None:
     if found.last_score is None:
         return None
-    started_at = _credible(state.started_at, now) if state else None
+    started_at = credible(state.started_at, now) if state else None
     if started_at is None or found.last_score > started_at:
         return now
     return _first([_after(state, WATCH_EVERY, now), found.next_message])
@@ -164,13 +142,8 @@ def _alerts_at(state: Any | None, found: Situation, now: datetime) -> datetime |
 
 def _after(state: Any | None, span: timedelta, now: datetime) -> datetime:
     """So long after it last went well."""
-    last = _credible(state.succeeded_at, now) if state else None
+    last = credible(state.succeeded_at, now) if state else None
     return now if last is None else last + span
-
-
-def _credible(at: datetime | None, now: datetime) -> datetime | None:
-    """An instant that was noted; None when the clock must have been wrong then."""
-    return None if at is None or at - now > HELD else at
 
 
 def _first(times: Iterable[datetime | None]) -> datetime:

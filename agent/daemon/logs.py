@@ -146,9 +146,6 @@ class _Private(_Quiet, RotatingFileHandler):
         _end_last_line(Path(self.baseFilename))
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private.opener)
 
-    def handleError(self, record: logging.LogRecord) -> None:
-        """A full disk takes no line: the stream has it, and no traceback for each."""
-
 
 def _end_last_line(path: Path) -> None:
     """Let a line that was cut off, as on a full disk, spoil none after it."""

@@ -77,7 +77,8 @@ def _gauges(found: dict[str, Any]) -> Iterator[Any]:
     yield _gauges_by("sources", "Sources by health.", "health", words)
     spent = found["judge"]["cost_this_month"]
     yield _gauge("dollars_this_month", "What the language model cost this month.", spent)
-    disk = {name: found["disk"][name] for name in ("database", "index", "cache", "logs", "free")}
+    parts = ("database", "index", "cache", "logs", "kept", "free")
+    disk = {name: found["disk"][name] for name in parts}
     yield _gauges_by("disk_bytes", "The data folder's parts, and what is free.", "part", disk)
     failures = {one["job"]: one["failures"] for one in found["jobs"]}
     yield _gauges_by("job_failures", "Failures in a row.", "job", failures)

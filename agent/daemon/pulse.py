@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from agent.channels.redaction import redact
 from agent.daemon import logs
 from store import private
+from store.database import daemon_pid
 from store.swap import swap_in
 
 FILE_NAME = "heartbeat"
@@ -25,7 +26,14 @@ BEAT_EVERY = timedelta(seconds=30)
 PING_EVERY = timedelta(minutes=5)
 PING_TIMEOUT = 10.0
 STALE = timedelta(minutes=15)
-"""A heartbeat older than this is none; the longest stretch of work without one is far shorter."""
+"""A heartbeat older than this is none.
+
+Work beats between its steps, which take seconds or minutes. One that takes longer, as a few hundred
+items may with a model that hardly answers, the SEC's filings over a slow line or a vacuum of many
+gigabytes, cannot be told from one that hangs; whoever is killed in it does that step again.
+"""
+RESTART = timedelta(minutes=2)
+"""A daemon that ended may take so long to be there again before that is called out."""
 NOTIFY = "NOTIFY_SOCKET"
 
 
@@ -109,9 +117,9 @@ def _ask(address: SecretStr) -> str:
 
 
 def is_alive(folder: Path, now: datetime) -> bool:
-    """Whether a folder's daemon showed in the last minutes that it gets work done."""
+    """Whether a folder has a daemon that showed in the last minutes that it gets work done."""
     beat = read(folder)
-    return beat is not None and beat.is_fresh(now)
+    return beat is not None and beat.is_fresh(now) and daemon_pid(folder) is not None
 
 
 def read(folder: Path) -> Heartbeat | None:

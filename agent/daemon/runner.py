@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from agent.clock import NOTED
 from agent.daemon import jobs, logs, pulse, situation
 from agent.daemon.edits import Settings
 from agent.daemon.jobs import Job
@@ -22,8 +23,6 @@ from store.database import Database, open_database, writer_lock
 
 REFUSED_KEY = "edit refused"
 """Why the daemon goes on with the configuration of before an edit, or ""."""
-NOTED = timedelta(minutes=1)
-"""A clock that was set back by more than this is told of."""
 LONGEST_TURN = timedelta(minutes=15)
 """For so long another process may hold the right to write before that is called a failure."""
 MOST_FAILURES = 3
@@ -48,6 +47,7 @@ class Runner:
         self._workspace: Workspace | None = None
         self._resting: dict[Job, datetime] = {}
         self._failures: dict[Job, int] = {}
+        self._plan: dict[Job, datetime | None] = {}
         self._waiting: dict[Job, datetime] = {}
         self._held = False
         self._noted: str | None = None
@@ -112,7 +112,8 @@ class Runner:
         return timedelta(0) < left <= jobs.LONGEST_WAIT
 
     def _is_due(self, job: Job, workspace: Workspace, now: datetime) -> bool:
-        at = situation.plan(workspace, now)[job]
+        self._plan = situation.plan(workspace, now)
+        at = self._plan[job]
         return at is not None and at <= now
 
     def _work(self, job: Job, workspace: Workspace, now: datetime) -> None:
@@ -125,7 +126,7 @@ class Runner:
         done: Done = WORK[job](workspace, now, self._progress)
         seconds = time.monotonic() - started
         with workspace.database.writing() as connection:
-            stored.succeed(connection, job.value, now, done.said, seconds)
+            stored.succeed(connection, job.value, now, self._clean(done.said), seconds)
             situation.keep_instant(connection, now)
         self._resting.pop(job, None)
         self._failures.pop(job, None)
@@ -136,26 +137,34 @@ class Runner:
 
     def _fail(self, job: Job, now: datetime, error: Exception) -> None:
         """Note a failure in the log and, where the database takes it, on the job's row."""
-        self._failures[job] = failures = self._failures.get(job, 0) + 1
-        self._resting[job] = now + jobs.wait_after(failures)
         ours = isinstance(error, ThesiswatchError)
-        said = str(error) if ours else f"{type(error).__name__}: {error}"
-        clean = str(self._redaction.clean(said))
+        said = self._clean(str(error) if ours else f"{type(error).__name__}: {error}")
+        self._failures[job] = failures = self._note_failure(job, now, said)
+        self._resting[job] = now + jobs.wait_after(failures)
         logs.error(
             "job failed",
             trace=None if ours else error,
             job=job.value,
-            error=clean,
+            error=said,
             again_at=self._resting[job].isoformat(),
         )
+        self.pulse.beat(now)
+
+    def _note_failure(self, job: Job, now: datetime, said: str) -> int:
+        """Keep it on the job's row; returns how many it makes in a row, by heart if need be."""
+        by_heart = self._failures.get(job, 0) + 1
         try:
             with self._opened().database.writing() as connection:
-                stored.fail(connection, job.value, now, failures, clean, 0.0)
+                return max(stored.fail(connection, job.value, now, said), by_heart)
         except StoreError as another:
             if str(another) != said:
                 logs.error("the failure could not be kept", job=job.value, error=str(another))
             self._close()
-        self.pulse.beat(now)
+            return by_heart
+
+    def _clean(self, text: str) -> str:
+        """A text without secrets, to be kept."""
+        return str(self._redaction.clean(text))
 
     def _progress(self, stage: str, count: int) -> None:
         """Called between two steps of a job's work."""
@@ -175,14 +184,16 @@ class Runner:
         return now
 
     def _tell(self, now: datetime) -> None:
-        """Ping, unless some job keeps failing or the clock is waited for."""
-        if not self._held and all(count < MOST_FAILURES for count in self._failures.values()):
+        """Ping, unless some job with something to do keeps failing or the clock is waited for."""
+        failing = [job for job, count in self._failures.items() if count >= MOST_FAILURES]
+        if not self._held and all(self._plan.get(job) is None for job in failing):
             config = self.settings.config
             self.pulse.ping(config.secrets.get(config.monitoring.ping_env), now)
 
     def _take_edits(self) -> None:
         before = self.settings.config.embedding
-        edited, refused = self.settings.refresh(), self.settings.refused
+        edited = self.settings.refresh()
+        refused = self._clean(self.settings.refused)
         if edited and refused:
             logs.error("an edit was refused, what was before holds", error=refused)
         elif edited:
@@ -199,11 +210,20 @@ class Runner:
         """A workspace of the settings as they are now; the embedder stays from job to job."""
         if self._database is None:
             self._database = open_database(self.folder)
+            self._recall_failures(self._database)
         fresh = Workspace(self.settings.config, self.settings.thesis, self._database)
         if self._workspace is not None:
             fresh = fresh.taking_over(self._workspace)
         self._workspace = fresh
         return fresh
+
+    def _recall_failures(self, database: Database) -> None:
+        """What failed in a row for the daemon before this one goes on to count."""
+        with database.reading() as connection:
+            states = stored.states(connection)
+        for job in Job:
+            before = states[job.value].failures if job.value in states else 0
+            self._failures[job] = max(self._failures.get(job, 0), before)
 
     def _close(self) -> None:
         if self._database is not None:

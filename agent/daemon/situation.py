@@ -3,17 +3,19 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent import standing
+from agent.clock import HELD, steady
 from agent.config import Config
 from agent.daemon import jobs
 from agent.daemon.jobs import KINDS, Job, Situation
 from agent.digest import sending
 from agent.workspace import Workspace
-from store import items, ledger, messages, outbox, settings, sources
+from store import items, ledger, messages, outbox, settings, sources, vectors
 from store import jobs as stored
 from store.models import ItemState
 
 CLOCK_KEY = "clock"
-"""The latest instant at which a job ran."""
+"""The latest instant of a job or of a pass by hand."""
 FEWEST = 3
 """Items published later than the clock shows by which it is called behind: one may be misdated."""
 UNJUDGED = (ItemState.FETCHED, ItemState.EMBEDDED, ItemState.GROUPED)
@@ -22,20 +24,21 @@ UNJUDGED = (ItemState.FETCHED, ItemState.EMBEDDED, ItemState.GROUPED)
 def read(workspace: Workspace, now: datetime) -> Situation:
     """The situation at `now`."""
     thesis, config = workspace.thesis.id, workspace.config
+    every = timedelta(minutes=config.schedule.score)
     next_digest = sending.next_at(workspace, now)
     with workspace.database.reading() as connection:
         states = sources.states(connection)
         last = ledger.snapshot_before(connection, thesis, now)
-        newest = ledger.newest(connection, thesis, now)
         return Situation(
             looks={job: _looks(config, states, job, now) for job in KINDS},
             unjudged=items.count_in(connection, UNJUDGED, now),
             deferred=items.count_in(connection, [ItemState.DEFERRED], now),
             unindexed=outbox.lag(connection),
+            has_index=vectors.exists(workspace.database.folder),
             unscored=items.count_in(connection, [ItemState.JUDGED], now),
-            new_rows=newest is not None and (last is None or newest > last.as_of),
+            next_score=standing.next_at(connection, workspace.thesis, every, now),
             last_score=last.as_of if last else None,
-            next_message=messages.next_due(connection),
+            next_message=messages.next_due(connection, now, now + HELD),
             next_digest=next_digest,
         )
 
@@ -45,8 +48,7 @@ def plan(workspace: Workspace, now: datetime) -> dict[Job, datetime | None]:
     found = read(workspace, now)
     with workspace.database.reading() as connection:
         states = stored.states(connection)
-    every = timedelta(minutes=workspace.config.schedule.score)
-    return {job: jobs.due_at(job, states.get(job), found, every, now) for job in Job}
+    return {job: jobs.due_at(job, states.get(job), found, now) for job in Job}
 
 
 def due_sources(workspace: Workspace, job: Job, now: datetime) -> list[str]:
@@ -62,36 +64,37 @@ def due_sources(workspace: Workspace, job: Job, now: datetime) -> list[str]:
 
 
 def last_instant(connection: Any) -> datetime | None:
-    """The latest instant at which a job ran."""
+    """The latest instant of a job or of a pass by hand."""
     said = settings.read(connection, CLOCK_KEY)
     return datetime.fromisoformat(said) if said else None
 
 
 def instant(connection: Any, wall: datetime) -> datetime:
-    """The instant that jobs run at while the clock shows `wall`: see agent.daemon.jobs.steady.
+    """The instant to work at while the clock shows `wall`: see agent.clock.steady.
 
     A clock is behind when what is stored was published after what it shows.
     """
     last = last_instant(connection)
-    if last is None or last - wall <= jobs.HELD:
-        return jobs.steady(wall, last)
-    later = items.published_after(connection, wall + jobs.HELD, FEWEST)
-    return jobs.steady(wall, last, is_behind=later >= FEWEST)
+    if last is None or last - wall <= HELD:
+        return steady(wall, last)
+    later = items.published_after(connection, wall + HELD, FEWEST)
+    return steady(wall, last, is_behind=later >= FEWEST)
 
 
 def put_right(connection: Any, thesis: str, now: datetime) -> int:
     """Drop the scores that were kept under a clock that was far ahead; returns how many.
 
     They follow from the ledger, which stays; with them the last score would be of a day to come.
+    Where none is left there is no score, and the next is due at once.
     """
     last = last_instant(connection)
-    if last is None or last - now <= jobs.HELD:
+    if last is None or last - now <= HELD:
         return 0
-    return ledger.drop_snapshots(connection, thesis, now + jobs.HELD)
+    return ledger.drop_snapshots(connection, thesis, now + HELD)
 
 
 def keep_instant(connection: Any, now: datetime) -> None:
-    """Remember the instant at which a job ran."""
+    """Remember the instant of a job or of a pass by hand."""
     settings.keep(connection, CLOCK_KEY, now.isoformat())
 
 

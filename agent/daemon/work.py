@@ -4,6 +4,7 @@ What a source, a channel or a company would not give is a value on its row and a
 and no failure of the job.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,11 @@ class Done:
     complaints: tuple[str, ...] = ()
 
 
+MOST_REFUSED = 10
+"""Refused entries of a look that are complained of one by one."""
+STRETCH = 60.0
+"""Seconds after which the judge lets the other jobs have a turn: what is left is due at once."""
+
 Work = Callable[[Workspace, datetime, Progress], Done]
 
 
@@ -36,25 +42,37 @@ def look(job: Job, workspace: Workspace, now: datetime, progress: Progress) -> D
     """Take what the sources of a group have that are due."""
     wanted = situation.due_sources(workspace, job, now)
     got, failures = collect(workspace, now, progress, wanted)
+    unsaid = len(got.refused) - MOST_REFUSED
+    more = (f"and {unsaid:,} more entries were refused",) if unsaid > 0 else ()
     said = f"{got.new:,} new items from {len(wanted) - len(failures)} of {len(wanted)} sources"
-    refused = (f"{len(got.faults):,} entries refused: `thesis status`",) if got.faults else ()
-    return Done(said, (*_lines(failures), *refused))
+    return Done(said, (*_lines(failures), *_lines(got.refused[:MOST_REFUSED]), *more))
 
 
 def read_figures(workspace: Workspace, now: datetime, progress: Progress) -> Done:
     """Read what companies reported, where that is due."""
-    failures = figures.update(workspace, now, progress)
-    return Done("figures are read once a day", _lines(failures))
+    looked_at = 0
+
+    def counting(stage: str, count: int) -> None:
+        nonlocal looked_at
+        looked_at += count
+        progress(stage, count)
+
+    failures = figures.update(workspace, now, counting)
+    read = looked_at - len(failures)
+    return Done(f"read {read:,} of {looked_at:,} companies that were due", _lines(failures))
 
 
 def judge(workspace: Workspace, now: datetime, progress: Progress) -> Done:
     """Embed, group and judge what came in."""
     with workspace.database.reading() as connection:
         waiting = items.count_in(connection, situation.UNJUDGED, now)
-    spent = pipeline.judge(workspace, now, progress)
+    until = time.monotonic() + STRETCH
+    spent = pipeline.judge(workspace, now, progress, enough=lambda: time.monotonic() >= until)
     with workspace.database.reading() as connection:
         left = items.count_in(connection, [ItemState.DEFERRED], now)
-    said = f"{waiting:,} items" + (f"; {spent}" if spent else "")
+        behind = items.count_in(connection, situation.UNJUDGED, now)
+    said = f"{waiting - behind:,} items" + (f"; {spent}" if spent else "")
+    said += f"; {behind:,} have their turn next" if behind else ""
     late = (f"{left:,} items wait for the judge: `thesis status` says why",) if left else ()
     return Done(said, late)
 

@@ -52,9 +52,8 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
     with workspace.database.reading() as connection:
         id_ = workspace.thesis.id
         if ledger.snapshot_before(connection, id_, until) is None:
-            raise ThesiswatchError(
-                f"there is no score of {day} or before", "Give a later --date, or run `thesis run`"
-            )
+            way_out = _first_digest(workspace, ledger.snapshots(connection, id_))
+            raise ThesiswatchError(f"there is no score of {day} or before", way_out)
         is_first = ledger.snapshot_before(connection, id_, since) is None
     now = report.standing_at(workspace, until)
     before = None if is_first else report.standing_at(workspace, since)
@@ -94,6 +93,14 @@ def gather(workspace: Workspace, day: date, since: datetime, until: datetime) ->
         path=_path(kept, day, now),
         strip=_strip(now, dict(list(kept.items())[-STRIP:])),
     )
+
+
+def _first_digest(workspace: Workspace, scores: Sequence[Any]) -> str:
+    """How to get the first digest that there is."""
+    if not scores:
+        return "Run `thesis run`"
+    day = scores[0].as_of.astimezone(workspace.config.alerts.zone).date()
+    return f"The first is that of {day}: `thesis digest --date {day}`"
 
 
 def _is_news(row: Mapping[str, Any], since: datetime) -> bool:

@@ -101,7 +101,10 @@ def span(
     if catching_up and kind is Kind.DAILY and last is not None and last.until < end:
         start = max(last.until, end - MOST_DAYS)
     if start >= now:
-        raise ThesiswatchError(f"{day} has not come yet", "Give an earlier --date")
+        raise ThesiswatchError(
+            f"{day} has not come yet in {zone.key}, where [alerts] timezone counts the days",
+            "Give an earlier --date, or set the zone you live in",
+        )
     return start, min(end, now)
 
 

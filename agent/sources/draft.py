@@ -44,12 +44,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What could not be taken: where it stood, why, what it was, and what to do."""
+    """What could not be taken: where it stood, why, what it was, and what to do.
+
+    `passing` when it could not be had this time, not when it is wrong as it stands.
+    """
 
     line: int
     reason: str
     way_out: str
     raw: str
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

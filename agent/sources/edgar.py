@@ -136,7 +136,7 @@ class Edgar:
 
 def _fault(error: Exception, number: int, subject: str) -> Fault:
     reason = getattr(error, "message", str(error))
-    return Fault(number, reason, "It is tried again next run", subject)
+    return Fault(number, reason, "It is tried again next run", subject, passing=True)
 
 
 def _filings(answer: Any) -> Iterator[Filing]:

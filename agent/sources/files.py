@@ -15,7 +15,10 @@ T = TypeVar("T")
 
 GZIP = b"\x1f\x8b"
 LONGEST_LINE = 4_000_000
-_WAY_OUT = "Correct that line and give the file again; the other lines are not touched by it"
+_WAY_OUT = (
+    "Correct that line: it is taken when the file is next read, and the others are not touched "
+    "by it"
+)
 
 
 def fetch(path: Path | str, source: str) -> Fetched:

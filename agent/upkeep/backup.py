@@ -12,7 +12,7 @@ from agent.thesis import Thesis
 from agent.upkeep import archive, drafts
 from agent.upkeep.archive import CONFIG, EXEMPLARS, THESIS, Manifest
 from agent.workspace import read_settings, require_data
-from store import copies
+from store import copies, upkeep
 from store.database import FILE_NAME
 
 
@@ -41,7 +41,8 @@ def make(config_path: Path, file: Path, now: datetime, *, force: bool = False) -
         way_out = "Name a file in it" if file.is_dir() else "Name another, or add --force"
         raise ThesiswatchError(f"{file} exists already", way_out)
     texts = {CONFIG: _read(config_path), **_of_thesis(thesis)}
-    with drafts.beside(file.parent, now) as folder:
+    needs = 2 * upkeep.size_of(config.data_folder) + sum(map(len, texts.values()))
+    with drafts.beside(file.parent, now, file=file, needs=needs) as folder:
         copies.take(config.data_folder, folder / FILE_NAME)
         held = copies.contents(folder, thesis.id)
         manifest = archive.write(
@@ -66,12 +67,13 @@ def make(config_path: Path, file: Path, now: datetime, *, force: bool = False) -
 def _of_thesis(thesis: Thesis) -> dict[str, bytes]:
     """The files of a thesis of one's own; a bundled one comes with the program.
 
-    Those that the program reads, and no others: secrets may lie beside them.
+    Those that the program reads, and no others: secrets may lie beside them. Byte for byte, as a
+    thesis' version is the hash of its file.
     """
     if thesis.path.is_relative_to(theses.BUNDLED):
         return {}
     exemplars = {f"{EXEMPLARS}{path.name}": _read(path) for path in thesis.exemplars}
-    return {THESIS: thesis.text.encode(), **exemplars}
+    return {THESIS: _read(thesis.path), **exemplars}
 
 
 def _read(path: Path) -> bytes:

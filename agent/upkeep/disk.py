@@ -1,4 +1,4 @@
-"""How large the data are, and how large they will be at this pace. Pure but for `measure`."""
+"""How large the data are, and how large they will be at this pace."""
 
 import json
 import shutil
@@ -8,10 +8,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from agent.upkeep.drafts import PREFIX
 from agent.workspace import CACHE
 from store import settings, upkeep
+from store.copies import KEPT
 from store.vectors import FOLDER
 
+ROOM = 500_000_000
+"""Free bytes below which the disk is called short."""
 SIZES_KEY = "sizes"
 LOGS = "logs"
 DAYS_KEPT = 60
@@ -26,36 +30,46 @@ YEAR = 365
 class Disk:
     """Bytes: of each part of the data folder, all of it, and free on its disk.
 
-    `in_a_year` is what it comes to at the pace of the last weeks, None while that is unknown.
+    `kept` is what restores kept of before, and what a killed one or a killed backup left: it does
+    not grow, and nobody but the user deletes a database. `in_a_year` is what the total comes to at
+    the pace of the last weeks, None while that is unknown.
     """
 
     database: int
     index: int
     cache: int
     logs: int
+    kept: int
     total: int
     free: int
     in_a_year: int | None = None
+
+    @property
+    def growing(self) -> int:
+        """Of the total, what the pace is taken from."""
+        return self.total - self.kept
 
 
 def measure(folder: Path) -> Disk:
     """What is there now."""
     parts = {name: _within(folder / name) for name in (FOLDER, CACHE, LOGS)}
     database = upkeep.size_of(folder)
+    kept = sum(_within(path) for start in (KEPT, PREFIX) for path in folder.glob(f"{start}*"))
     return Disk(
         database=database,
         index=parts[FOLDER],
         cache=parts[CACHE],
         logs=parts[LOGS],
-        total=database + sum(parts.values()),
+        kept=kept,
+        total=database + sum(parts.values()) + kept,
         free=shutil.disk_usage(folder).free,
     )
 
 
-def remember(connection: Any, day: date, total: int) -> None:
+def remember(connection: Any, day: date, size: int) -> None:
     """Note the size of a day, for the pace."""
-    kept = [one for one in sizes(connection) if one[0] < day][-DAYS_KEPT + 1 :]
-    said = [[one.isoformat(), size] for one, size in [*kept, (day, total)]]
+    before = [one for one in sizes(connection) if one[0] < day][-DAYS_KEPT + 1 :]
+    said = [[one.isoformat(), bytes_] for one, bytes_ in [*before, (day, size)]]
     settings.keep(connection, SIZES_KEY, json.dumps(said))
 
 
@@ -81,10 +95,10 @@ def in_a_year(known: Sequence[tuple[date, int]], total: int) -> int | None:
     return total + round(pace * YEAR)
 
 
-def _within(folder: Path) -> int:
-    """Bytes of the files in a folder; those that vanish meanwhile do not count."""
+def _within(place: Path) -> int:
+    """Bytes of a file, or of the files in a folder; those that vanish meanwhile do not count."""
     found = 0
-    for path in folder.rglob("*"):
+    for path in (place, *place.rglob("*")):
         try:
             found += path.stat().st_size if path.is_file() else 0
         except OSError:

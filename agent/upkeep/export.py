@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import standing
+from agent.errors import ThesiswatchError
 from agent.standing import Standing, as_ledger_row, assess
 from agent.upkeep import cells, drafts
 from agent.upkeep.drafts import new_file
@@ -53,14 +54,27 @@ class Exported:
 
 
 def export(
-    workspace: Workspace, folder: Path, now: datetime, as_of: datetime | None, *, as_csv: bool
+    workspace: Workspace,
+    folder: Path,
+    now: datetime,
+    as_of: datetime | None,
+    *,
+    as_csv: bool,
+    force: bool = False,
 ) -> Exported:
-    """Write every table into `folder`, over those of before; all of them are whole before one is.
+    """Write every table into `folder`; all of them are whole before the first is put there.
 
-    With `as_of` they hold what was known then. Raises ThesiswatchError before the first pass, and
-    when the folder cannot be written.
+    With `as_of` they hold what was known then. Raises ThesiswatchError before the first pass, when
+    the folder cannot be written, and when one of the files is there already and not `force`.
     """
     end, writer = ("csv", _csv) if as_csv else ("parquet", _parquet)
+    files = {table.name: f"{table.name}.{end}" for table in TABLES}
+    names = (*files.values(), COLUMNS)
+    there = [name for name in names if (folder / name).exists()]
+    if there and not force:
+        raise ThesiswatchError(
+            f"{folder / there[0]} exists already", "Name another folder, or add --force"
+        )
     with (
         workspace.database.reading() as connection,
         drafts.beside(folder, now, make=True) as draft,
@@ -68,14 +82,12 @@ def export(
         found = standing.stood(connection, workspace.thesis, as_of)
         added = _contributions(connection, found)
         cut = Cut(found.thesis.id, as_of or EVERYTHING, as_of is not None, added)
-        files = {table.name: f"{table.name}.{end}" for table in TABLES}
         rows = {
             table.name: _write(table, table.rows(connection, cut), writer(draft / name, table))
             for table, name in zip(TABLES, files.values(), strict=True)
         }
         with new_file(draft / COLUMNS) as out:
             out.write(_columns(found, files, rows, now).encode())
-        names = (*files.values(), COLUMNS)
         for name in names:
             drafts.put(draft / name, folder / name)
     return Exported(tuple(folder / name for name in names), rows, found.as_of, found.score.score)

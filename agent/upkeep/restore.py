@@ -2,10 +2,14 @@
 
 verify     every name, size and SHA-256     before anything is written
 | unpack   the database, beside             checked through, upgraded, all vectors in its outbox
-| settings config.toml and thesis           where there are none
+| write    config.toml and thesis, beside   where there are none: from here on no room is needed
 | keep     the old database, beside         under a name of its own
 | empty    the vector index                 the old outbox is full by then, should it end here
 | put      the new database in place        in one transaction
+| settings config.toml last                 who finds one has its thesis and its data
+
+Killed before the last step, a folder without a configuration is left without one: no daemon begins
+there on data that are not the backup's. Running it again, with --force, is all there is to do.
 """
 
 import tomllib
@@ -21,6 +25,7 @@ from agent.config import Config
 from agent.errors import ConfigError, StoreError, ThesisFileError
 from agent.upkeep import archive, drafts
 from agent.upkeep.archive import CONFIG, EXEMPLARS, THESIS, Archive
+from agent.upkeep.cells import instant
 from store import copies, index_process, migrations
 from store.copies import Contents
 from store.database import FILE_NAME, daemon_lock, exists, writer_lock
@@ -47,12 +52,12 @@ class Restored:
         held = self.contents
         return {
             "data": str(self.folder),
-            "made_at": _iso(self.made_at),
+            "made_at": instant(self.made_at),
             "items": held.items,
             "verdicts": held.verdicts,
             "ledger_rows": held.ledger_rows,
             "score": held.score,
-            "as_of": _iso(held.as_of) if held.as_of else None,
+            "as_of": instant(held.as_of) if held.as_of else None,
             "kept": str(self.kept) if self.kept else None,
             "written": [str(path) for path in self.written],
             "left_alone": [{"file": str(path), "differs": differs} for path, differs in self.left],
@@ -84,17 +89,17 @@ def _replace(backup: Archive, config: Config, config_path: Path, now: datetime) 
     folder, manifest = config.data_folder, backup.manifest
     old = (folder / FILE_NAME).stat().st_size if exists(folder) else 0
     size = sum(member.size for member in manifest.members)
-    copies.room_for(folder, 2 * size + old if old else size)
-    with drafts.beside(folder, now, alone=True) as draft:
+    needs = 2 * size + old if old else size
+    copies.room_for(folder, needs)
+    wanted = dict(_settings(backup, config, config_path))
+    there = {path: path.read_bytes() for path in wanted if path.exists()}
+    new = {path: text for path, text in wanted.items() if path not in there}
+    with drafts.beside(folder, now, alone=True, needs=needs) as draft:
         backup.extract(FILE_NAME, draft / FILE_NAME)
         copies.make_ready(draft)
-        wanted = dict(_settings(backup, config, config_path))
-        there = {path: path.read_bytes() for path in wanted if path.exists()}
-        new = [path for path in wanted if path not in there]
-        for path in new:
-            drafts.write(path, wanted[path])
-        kept = _swap(draft, folder)
-        drafts.settle(folder)
+        with drafts.ready(new):
+            kept = _swap(draft, folder)
+            drafts.settle(folder)
     contents = copies.contents(folder, manifest.thesis)
     return Restored(
         made_at=manifest.made_at,
@@ -146,7 +151,7 @@ def _config(backup: Archive, path: Path) -> Config:
 
 
 def _settings(backup: Archive, config: Config, config_path: Path) -> Iterator[tuple[Path, bytes]]:
-    """The files of the configuration with their places, in the order they are to be written.
+    """The files of the configuration with their places, in the order they are to be put there.
 
     Who finds a thesis file has all of it, and who finds a config.toml has its thesis.
     """
@@ -192,7 +197,8 @@ def _notes(backup: Archive, config: Config, contents: Contents) -> Iterator[str]
         yield f"The thesis cannot be watched yet: {error}"
     if contents.waiting:
         yield f"Messages that waited then go out with the next pass: {contents.waiting}"
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
+    if contents.unindexed:
+        yield (
+            f"The index is empty: {contents.unindexed:,} vectors are put into it by the next pass, "
+            "or by `thesis index rebuild`; nothing is lost meanwhile"
+        )

@@ -415,3 +415,14 @@ def test_alert_of_a_category_that_is_gone_can_still_be_read(workspace: Workspace
     edited.__dict__.update(workspace.__dict__ | {"thesis": fewer})
     alerting.update(edited, BURST + HOUR)
     assert hearing.show(edited, alert.id, BURST)["headline"] == alert.case.headline
+
+
+def test_source_without_a_page_is_shown_by_the_command_that_lists_them(
+    workspaces: Callable[..., Workspace],
+) -> None:
+    config = "[[sources]]\nname = 's0'\nkind = 'file'\npath = 'x'\ncategories = ['amd_stack']\n"
+    opened = workspaces("files", config=config)
+    blinded(opened, "s0", at=BURST)
+    arrive(opened, BURST)
+    (told,) = arrive(opened, BURST + 6 * HOUR)[0]
+    assert [one.link for one in told.alert.case.evidence] == ["thesis sources"]

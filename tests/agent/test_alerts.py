@@ -67,6 +67,7 @@ def test_evidence_leads_to_the_web_or_to_what_is_stored(url: str) -> None:
     with pytest.raises(ValueError, match="leads nowhere"):
         Evidence("", "t", "p", "")
     assert Evidence("i", "t", "p").link == "thesis show i"
+    assert Evidence("source s", "t", "p", shown_by="thesis sources").link == "thesis sources"
     assert Evidence("i", "t", "p", "http://a.example/").link == "http://a.example/"
 
 

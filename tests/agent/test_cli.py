@@ -321,6 +321,24 @@ def test_run_looks_at_every_source_and_names_the_one_that_failed(
     assert "blind" not in _status(path)["status"]
 
 
+def test_refused_line_of_a_source_is_told_of_once(
+    fitted: Callable[[Path], Path], tmp_path: Path, lines: Callable[..., Path]
+) -> None:
+    lines(ITEMS[0], "broken", name="mine.jsonl")
+    path = fitted(tmp_path, '[[sources]]\nname = "mine"\nkind = "file"\npath = "mine.jsonl"\n')
+    first = thesis("run", "--config", path)
+    assert first.code == 1
+    assert first.err.startswith("thesis: source 'mine', line 2: not JSON: expecting value. Correct")
+    assert "1 new items, 0 known, 1 refused; looked at" in first.out
+    second = thesis("run", "--config", path)
+    assert (second.code, second.err) == (0, "")
+    assert "0 new items, 1 known, 1 refused, as before; looked at" in second.out
+    lines(ITEMS[0], "broken", "{}", name="mine.jsonl")
+    third = thesis("run", "--config", path)
+    assert third.code == 1
+    assert third.err.startswith("thesis: source 'mine', line 3: title: field required. Correct")
+
+
 def _status(path: Path) -> dict[str, object]:
     answer: dict[str, object] = thesis("status", "--json", "--config", path).json
     return answer

@@ -12,6 +12,7 @@ import pytest
 
 from agent import pipeline, standing
 from agent.collecting import AT_ONCE, collect, try_out
+from agent.sources import feeds
 from agent.workspace import Workspace
 from store import items, ledger, sources
 from tests.feed_server import FeedServer, rss
@@ -99,6 +100,33 @@ def test_failing_source_is_state_on_its_row_and_the_others_go_on(
     assert "answered 404" in found["gone"].error
     assert found["down"].last_attempt_at == NOW
     assert found["down"].last_success_at is None
+
+
+def test_bug_in_one_source_is_raised_after_the_others_were_taken_and_rests_like_a_failure(
+    watching: Opened, server: FeedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put("/bug", rss(DEEPSEEK))
+    server.put("/good", rss({**DEEPSEEK, "guid": "other", "link": "https://a.example/other"}))
+    monkeypatch.setattr("agent.sources.feeds.fetch", _tripping_over("bug"))
+    workspace = watching("bug", "good")
+    with pytest.raises(ZeroDivisionError, match="in bug"):
+        collect(workspace, NOW)
+    found = states(workspace)
+    assert (found["good"].failures, found["good"].items) == (0, 1)
+    assert (found["bug"].failures, found["bug"].last_attempt_at) == (1, NOW)
+    assert "ZeroDivisionError: in bug" in found["bug"].error
+
+
+def _tripping_over(name: str) -> Callable[..., Any]:
+    """Reading feeds, with a bug that one source brings out."""
+    read = feeds.fetch
+
+    def fetch(source: Any, *rest: Any, **more: Any) -> Any:
+        if source.name == name:
+            raise ZeroDivisionError(f"in {name}")
+        return read(source, *rest, **more)
+
+    return fetch
 
 
 def test_failures_are_counted_and_recovery_clears_them(
@@ -211,6 +239,12 @@ def test_file_is_a_source_like_any_other(
     )
     intake, failures = collect(workspace, NOW)
     assert (intake.new, len(intake.faults), failures) == (1, 1, ())
+    assert str(intake.refused[0]) == (
+        "source 'mine', line 2: not JSON: expecting value. Correct that line: it is taken when the "
+        "file is next read, and the others are not touched by it"
+    )
+    again, _ = collect(workspace, NOW + HOUR)
+    assert (len(again.faults), again.refused) == (1, ())
     path.unlink()
     _, failures = collect(workspace, NOW + HOUR)
     assert "cannot be read" in failures[0].message

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from agent import delivery, hearing, notices
+from agent.clock import HELD
 from agent.workspace import Workspace
 from store import messages
 from tests.command import thesis as command
@@ -94,6 +95,16 @@ def test_nothing_is_sent_before_it_is_due(workspace: Workspace, mail: MailServer
     queue(workspace, at=NOW + MINUTE)
     assert delivery.deliver(workspace, NOW).sent == 0
     assert mail.taken == []
+
+
+def test_message_put_off_by_a_clock_that_was_ahead_is_sent_when_it_is_right(
+    workspace: Workspace, mail: MailServer
+) -> None:
+    queue(workspace, at=NOW + timedelta(days=365))
+    with workspace.database.reading() as connection:
+        assert messages.next_due(connection, NOW, NOW + HELD) == NOW
+    assert delivery.deliver(workspace, NOW).sent == 2
+    assert len(mail.taken) == 1
 
 
 def test_same_message_is_queued_once_whatever_became_of_it(

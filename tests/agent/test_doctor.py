@@ -17,6 +17,7 @@ from agent.daemon.runner import Runner
 from agent.doctor import Finding
 from agent.embed import StaticEmbedder
 from agent.replay import replay
+from agent.upkeep import disk
 from agent.workspace import writing
 from store import messages, private
 from store.database import FILE_NAME, daemon_lock, open_database
@@ -47,7 +48,7 @@ def healthy(tmp_path_factory: Any, static_embedder: StaticEmbedder) -> Path:
         replay(opened, fetched(*STORY), "story")
         assert pipeline.run(opened, NOW).failures == ()
         index.close()
-    runner = Runner(folder / "config.toml", lambda: NOW + timedelta(minutes=6))
+    runner = Runner(folder / "config.toml", lambda: LATER - timedelta(minutes=1))
     assert runner.run(Job.FILES)
     runner.stop(1)
     private.tighten(folder / "data")  # the index was made in this process
@@ -93,6 +94,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Path) -> None:
         "key",
         "judge",
         "channels",
+        "ping",
         *STORED,
         *OPERATION,
     ]
@@ -159,9 +161,9 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Usage(NamedTuple):
         free: int
 
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(doctor.ROOM - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(disk.ROOM - 1))
     assert list(ill(folder)) == ["disk"]
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(doctor.ROOM))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(disk.ROOM))
     assert ill(folder) == {}
 
 
@@ -214,7 +216,7 @@ def test_items_set_aside(folder: Path) -> None:
 def test_a_clock_behind_the_last_pass(folder: Path) -> None:
     found = ill(folder, LATER - timedelta(days=30))
     assert list(found) == ["clock"]
-    assert "2025-01-05 00:10 UTC is before the last pass, 2025-02-04 00:06" in found["clock"].found
+    assert "2025-01-05 00:10 UTC is before the last pass, 2025-02-04 00:09" in found["clock"].found
 
 
 def test_a_replay_of_today_ends_its_day_and_is_no_clock_set_back(tmp_path: Path) -> None:
@@ -354,7 +356,7 @@ class Planting:
         self.undone.enter_context(read_only(self.data))
 
     def fill_the_disk(self) -> None:
-        self.patch.setattr(doctor, "ROOM", 10**18)
+        self.patch.setattr(disk, "ROOM", 10**18)
 
     def embed_without_a_key(self) -> None:
         self.configure('[embedding]\nkind = "openai"\n')
@@ -364,6 +366,9 @@ class Planting:
 
     def forget_a_secret(self) -> None:
         self.configure('[[channels]]\nname = "chat"\nkind = "push"\nurl_env = "CHAT_URL"\n')
+
+    def forget_the_ping(self) -> None:
+        self.configure('[monitoring]\nping_env = "THESIS_PING_URL"\n')
 
     def damage_a_page(self) -> None:
         flip_page(self.data / FILE_NAME, "evidence")
@@ -429,6 +434,7 @@ PLANTED = [
     ("embed_without_a_key", "key", "OPENAI_API_KEY is not set", ".env"),
     ("judge_without_a_key", "judge", "OPENAI_API_KEY is not set", ".env"),
     ("forget_a_secret", "channels", "CHAT_URL is not set", ".env"),
+    ("forget_the_ping", "ping", "names THESIS_PING_URL, which is not set", ".env"),
     ("damage_a_page", "database", "/data is damaged", "backup"),
     ("damage_a_text", "database", "a text in it cannot be read", "backup"),
     ("come_from_a_newer_program", "database", "schema 9999", "Upgrade thesiswatch"),
@@ -436,8 +442,8 @@ PLANTED = [
     ("change_embedders", "embedder", "'openai-tiny-8'", "--embed-again"),
     ("lose_vectors", "index", "16 vectors missing", "`thesis index rebuild`"),
     ("damage_the_index", "index", "damaged", "`thesis index rebuild`"),
-    ("set_the_clock_back", "clock", "is before the last pass, 2025-02-04 00:06", "Set the clock"),
-    ("kill_the_daemon", "daemon", "not running since 2025-02-04 00:06", "`thesis start`"),
+    ("set_the_clock_back", "clock", "is before the last pass, 2025-02-04 00:09", "Set the clock"),
+    ("kill_the_daemon", "daemon", "not running since 2025-02-04 00:09", "`thesis start`"),
     ("hang_the_daemon", "daemon", "shows no sign of life", "Restart it"),
     ("fail_a_job", "jobs", "files failed 4 times in a row: the endpoint failed", "log"),
     ("lose_sight", "sources seen", "1 of 1 cannot be seen: archive", "--check"),

@@ -115,6 +115,16 @@ def test_a_company_is_asked_once_a_day(opened: Opened, server: FeedServer) -> No
     assert state(workspace, ACME).last_item_at == NOW
 
 
+def test_a_company_is_asked_again_once_a_clock_that_was_ahead_is_right(
+    opened: Opened, server: FeedServer
+) -> None:
+    put_both(server)
+    workspace = opened()
+    update(workspace, NOW + 400 * DAY, base=server.url(""))
+    update(workspace, NOW, base=server.url(""))
+    assert len(server.seen) == 4
+
+
 def test_one_that_fails_is_state_and_the_others_come_in(opened: Opened, server: FeedServer) -> None:
     put(server, BOLT, fact(ENDS[3], 7, None, tag="Stock"))
     workspace = opened()

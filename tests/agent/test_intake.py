@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent import report
+from agent.errors import ItemError
 from agent.intake import Intake, take, text_of
 from agent.pipeline import Pass
 from agent.sources import Fault
@@ -120,17 +121,27 @@ def test_item_whose_date_arrives_before_it_was_judged_is_judged_once(workspace: 
 def test_faults_of_the_source_are_kept_beside_the_items(workspace: Workspace) -> None:
     fault = Fault(7, "not JSON", "Correct it", "{oops")
     got = deliver(workspace, faults=(fault,))
-    deliver(workspace, faults=(fault,), now=LATER)
-    assert got == Intake(faults=(fault,))
+    again = deliver(workspace, faults=(fault,), now=LATER)
+    assert again == Intake(faults=(fault,))
+    assert got.faults == (fault,)
+    assert list(map(str, got.refused)) == ["source 'wire', line 7: not JSON. Correct it"]
     assert select(workspace.database.folder, "SELECT line, reason, raw FROM rejected") == [
         (7, "not JSON", "{oops")
     ]
 
 
+def test_what_could_not_be_had_this_time_is_told_of_each_time(workspace: Workspace) -> None:
+    fault = Fault(1, "the server is busy", "It is tried again next run", "AMD", passing=True)
+    for now in (NOW, LATER):
+        (told,) = deliver(workspace, faults=(fault,), now=now).refused
+        assert "the server is busy" in str(told)
+
+
 def test_intakes_add_up() -> None:
     fault = Fault(1, "bad", "", "")
-    total = Intake(1, 2, 3, 4, (fault,)) + Intake(10, 20, 30, 40, (fault,))
-    assert total == Intake(11, 22, 33, 44, (fault, fault))
+    one, other = ItemError("a", 1, "bad"), ItemError("b", 1, "bad")
+    total = Intake(1, 2, 3, 4, (fault,), (one,)) + Intake(10, 20, 30, 40, (fault,), (other,))
+    assert total == Intake(11, 22, 33, 44, (fault, fault), (one, other))
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent import estimate, pipeline, report
+from agent.collecting import collect
 from agent.replay import replay
 from agent.standing import Standing
 from agent.workspace import Workspace
@@ -158,6 +159,31 @@ def test_total_outage_leaves_the_score_says_so_and_is_made_good(
     assert well.score.log_odds > before.score.log_odds
     query = "SELECT count(*), count(DISTINCT key) FROM call WHERE outcome = 'answered'"
     assert rows(workspace, query) == [(asked + 4, asked + 4)]
+
+
+def test_turn_that_ends_early_leaves_the_rest_to_the_next_which_does_not_begin_anew(
+    watching: Callable[..., Workspace], server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "CHUNK", 1)
+    workspace = watching(
+        *(item(f"n{n}", f"{what} {n}, and {QUOTE} {said}") for n, (what, said) in enumerate(OTHERS))
+    )
+    collect(workspace, NOW)
+    server.always(fails(503))
+
+    def turn() -> dict[str, int]:
+        pipeline.judge(workspace, NOW, enough=lambda: True)
+        return dict(rows(workspace, "SELECT state, count(*) FROM item GROUP BY state"))
+
+    assert turn() == {"fetched": 3, "deferred": 1}
+    assert turn() == {"fetched": 2, "grouped": 1, "deferred": 1}
+    assert turn() == {"fetched": 1, "grouped": 1, "deferred": 2}
+    assert turn() == {"grouped": 1, "deferred": 3}
+    server.always(quoting)
+    assert turn() == {"judged": 1, "deferred": 3}
+    assert turn() == {"judged": 2, "grouped": 2}
+    assert turn() == {"judged": 3, "grouped": 1}
+    assert turn() == {"judged": 4}
 
 
 def test_items_that_wait_go_to_the_local_judge_when_no_model_is_wanted_any_more(

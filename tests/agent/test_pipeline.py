@@ -11,11 +11,13 @@ import pytest
 
 from agent import indexing, pipeline, report
 from agent import replay as replaying
+from agent import thesis as theses
 from agent.errors import EmbedderError, JudgeError, TextRefused
 from agent.intake import take
 from agent.pipeline import Pass
 from agent.replay import replay
 from agent.workspace import Workspace
+from tests.conftest import fakes
 from tests.fakes import FailsAt, FakeEmbedder, FakeJudge, fetched, item
 from tests.stored import embedded, indexed, select, tables
 from tests.story import STORY
@@ -393,3 +395,15 @@ def test_score_is_kept_on_after_a_replay_of_today_that_closed_its_day(
     assert pipeline.score(workspace, noon, hour) is not None
     assert pipeline.score(workspace, noon + hour / 2, hour) is None
     assert pipeline.score(workspace, noon + hour, hour) is not None
+
+
+def test_score_is_kept_at_once_by_another_version_of_the_thesis(workspace: Workspace) -> None:
+    replay(workspace, fetched(*STORY), "story")
+    noon, hour = datetime(2025, 2, 4, 12, tzinfo=UTC), timedelta(hours=1)
+    assert pipeline.score(workspace, noon, hour) is not None
+    edited = theses.parse(workspace.thesis.text, path=workspace.thesis.path, version="edited")
+    again = Workspace(workspace.config, edited, workspace.database)
+    again.__dict__.update(fakes())
+    found = pipeline.score(again, noon + hour / 2, hour)
+    assert found is not None
+    assert found.thesis.version == "edited"

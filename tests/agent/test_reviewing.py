@@ -206,3 +206,20 @@ def test_command_takes_keys_from_a_real_terminal(
     os.close(ours)
     assert b"1 rejected" in seen
     assert "There is nothing to review." in thesis("review", "--config", config).out
+
+
+def test_without_a_terminal_it_says_so_in_a_line(told: Workspace) -> None:
+    config = told.config.folder / FILE_NAME
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "review", "--config", str(config)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,  # or /dev/tty is that of whoever runs the tests
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "thesis: there is no terminal to read keys from. Run `thesis review` in one; "
+        "`thesis review --json` gives the cases to a script\n"
+    )

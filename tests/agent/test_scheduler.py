@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -174,27 +173,21 @@ class Jobs:
 def test_jobs_are_woken_when_the_clock_is_set_back_and_not_when_it_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scheduler, "LOOK_UP", 0.01)
-    offset, ending, jobs = [timedelta(0)], scheduler.Ending(), Jobs()
+    monkeypatch.setattr(scheduler, "LOOK_UP", 0)
+    hours = iter([0, 8, 8, 7, 7, 7])
+    ending, jobs, woken = scheduler.Ending(), Jobs(), []
 
     def clock() -> datetime:
-        return datetime.now(UTC) + offset[0]  # noqa: TID251
+        woken.append(len(jobs.moved))
+        hour = next(hours, None)
+        if hour is None:
+            ending.come()
+        return datetime.now(UTC) + timedelta(hours=7 if hour is None else hour)  # noqa: TID251
 
-    watch = Thread(target=scheduler._watch, args=(jobs, clock, ending))
-    watch.start()
-    try:
-        offset[0] = timedelta(hours=8)
-        time.sleep(0.2)
-        assert jobs.moved == []
-        offset[0] = timedelta(hours=7)
-        until = time.monotonic() + PATIENCE
-        while not jobs.moved and time.monotonic() < until:
-            time.sleep(0.01)
-    finally:
-        ending.come()
-        watch.join()
-    assert len(jobs.moved) == 1
-    assert abs(jobs.moved[0] - clock()) < timedelta(minutes=1)
+    scheduler._watch(jobs, clock, ending)
+    assert woken[:4] == [0, 0, 0, 0], "not by a clock that goes on, such as after a night's sleep"
+    (at,) = jobs.moved
+    assert abs(at - clock()) < timedelta(minutes=1)
 
 
 def test_every_job_is_asked_by_one_thread_and_late_ticks_are_run_once(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def shown_status() -> str:
     answer |= {"alerts": {"firing": [firing], "messages": {"waiting": 1}, "unsent": [unsent]}}
     answer |= {"troubles": [{"what": "edit", "found": EVIL, "way_out": EVIL}]}
     answer |= {"daemon": {"pid": 7, "since": "2025-01-27T08:00:00Z", "version": EVIL}}
-    answer |= {"disk": {"total": 12_345_678, "free": 9_876_543_210, "in_a_year": None}}
+    answer |= {"disk": {"total": 12_345_678, "kept": 0, "free": 9_876_543_210, "in_a_year": None}}
     job = {"job": "feeds", "started_at": "2025-01-27T08:00:00Z", "finished_at": None}
     job |= {"next_at": None, "failures": 3, "error": EVIL, "said": EVIL}
     answer |= {"jobs": [job, {**job, "failures": 0}]}
@@ -190,6 +190,14 @@ def test_an_undated_item_is_said_to_be_so_and_a_missing_link_too() -> None:
 
 def test_item_whose_text_was_trimmed_says_so_with_its_hash() -> None:
     assert "trimmed for its age; the SHA-256 of it was 9f86d081" in joined(shown_item())
+
+
+def test_times_of_the_status_say_that_they_are_of_utc() -> None:
+    shown = shown_status()
+    assert "since 2025-01-27 08:00 UTC" in shown
+    assert "last pass never" in shown
+    for column in ("last (UTC)", "next (UTC)", "read (UTC)"):
+        assert column in shown
 
 
 def test_a_source_that_never_answered_says_never() -> None:

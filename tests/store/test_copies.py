@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from agent.errors import StoreBusy, StoreDamaged, StoreError
 from store import copies, items, migrations, outbox
-from store.database import FILE_NAME, Database, _engine, open_database, writer_lock
+from store.database import FILE_NAME, Database, engine_at, open_database, writer_lock
 from tests.disks import small_disk
 from tests.store.rows import row
 from tests.store.test_database import HOLD_DATABASE, another_process
@@ -166,10 +166,10 @@ def test_contents_are_counted_at_the_first_schema_and_at_the_last(tmp_path: Path
     for revision in ("0001", migrations.HEAD):
         folder = tmp_path / revision
         folder.mkdir()
-        engine = _engine(folder / FILE_NAME, 1)
+        engine = engine_at(folder / FILE_NAME, 1)
         migrations.upgrade(engine, revision)
         engine.dispose()
-        assert copies.contents(folder, "t") == copies.Contents(revision, 0, 0, 0, 0, None, None)
+        assert copies.contents(folder, "t") == copies.Contents(revision, 0, 0, 0, 0, 0, None, None)
 
 
 def test_another_programs_database_is_not_taken_for_ours(tmp_path: Path) -> None:
@@ -258,11 +258,12 @@ def test_a_wal_without_its_database_is_not_taken_for_the_new_ones(
 
 
 def test_what_was_kept_is_never_written_over(folder: Path, tmp_path: Path) -> None:
+    (folder / f"{FILE_NAME}.before-restore-2-wal").touch()  # whoever kept it was killed
     names = [copies.keep(folder, tmp_path).name for _ in range(3)]
     assert names == [
         f"{FILE_NAME}.before-restore",
-        f"{FILE_NAME}.before-restore-2",
         f"{FILE_NAME}.before-restore-3",
+        f"{FILE_NAME}.before-restore-4",
     ]
 
 
@@ -274,6 +275,25 @@ def test_what_is_kept_has_what_was_in_the_wal_alone(
     kept = copies.keep(folder, tmp_path)
     assert query(kept, "SELECT count(*) FROM item WHERE title = 'fresh'") == [(1,)]
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_damaged_is_kept_with_its_wal_for_its_owner_alone(
+    folder: Path, reader: Database, tmp_path: Path
+) -> None:
+    with reader.bare() as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with reader.writing() as connection:
+        connection.execute(text("INSERT INTO setting VALUES ('a', 'fresh')"))
+    with (folder / FILE_NAME).open("rb+") as file:
+        file.write(b"\xff" * 200)
+    parts = [(folder / f"{FILE_NAME}{end}") for end in ("", "-wal")]
+    before = [path.read_bytes() for path in parts]
+    kept = copies.keep(folder, tmp_path)
+    log = kept.with_name(f"{kept.name}-wal")
+    assert [kept.read_bytes(), log.read_bytes()] == before
+    assert (kept.stat().st_mode | log.stat().st_mode) & 0o077 == 0
+    copies.unkeep(kept)
+    assert not list(folder.glob("*before-restore*"))
 
 
 def test_room_that_is_not_there_is_said_in_figures(folder: Path) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 import store.models  # noqa: F401  # fills SQLModel.metadata
 from agent.errors import StoreBusy, StoreError
 from store import items, migrations, search
-from store.database import FILE_NAME, Database, _engine, open_database, open_to_read, writer_lock
+from store.database import FILE_NAME, Database, engine_at, open_database, open_to_read, writer_lock
 from store.search import Scope
 from tests.store.rows import row
 
@@ -26,7 +26,7 @@ FULL_TEXT = ("item_text", "item_cjk")
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = _engine(tmp_path / FILE_NAME, 1.0)
+    made = engine_at(tmp_path / FILE_NAME, 1.0)
     yield made
     made.dispose()
 
@@ -101,7 +101,7 @@ def test_earlier_schema_becomes_the_newest_and_keeps_its_rows(
 def test_every_way_ends_in_the_same_schema(engine: Engine, tmp_path: Path, earlier: str) -> None:
     migrations.upgrade(engine, earlier)
     migrations.upgrade(engine)
-    fresh = _engine(tmp_path / "fresh.sqlite3", 1.0)
+    fresh = engine_at(tmp_path / "fresh.sqlite3", 1.0)
     migrations.upgrade(fresh)
     assert schema(engine) == schema(fresh)
     fresh.dispose()

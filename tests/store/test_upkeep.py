@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import StoreBusy
+from agent.errors import StoreBusy, StoreFull
 from store import conversations, items, messages, search, sources, upkeep, verdicts
 from store.database import FILE_NAME, Database, open_database
 from store.models import ItemState
@@ -273,7 +273,7 @@ def test_message_that_was_never_sent_keeps_what_it_says(database: Database) -> N
         messages.give_up(connection, "dead", "no such host")
         assert upkeep.empty_mail(connection, LATER) == 0
         messages.revive(connection, LATER)
-        assert [one.text for one in messages.due(connection, LATER)] == ["All of it"] * 2
+        assert [one.text for one in messages.due(connection, LATER, LATER)] == ["All of it"] * 2
 
 
 # Room
@@ -336,8 +336,17 @@ def test_database_is_not_written_anew_where_the_disk_has_no_room_for_that(
     database: Database, roomy: Callable[[float], int]
 ) -> None:
     before = roomy(0.8)
-    assert upkeep.tidy(database, before) == 0
+    sizes = f"{2 * before / 1e6:,.0f} MB must be free on the disk for a while, and 1 MB are"
+    with pytest.raises(StoreFull, match=f"could not be given back: for that {sizes}. Free some"):
+        upkeep.tidy(database, 1_000_000)
     assert upkeep.size_of(database.folder) == before
+
+
+def test_room_is_not_asked_for_where_little_is_free(
+    database: Database, roomy: Callable[[float], int]
+) -> None:
+    roomy(0.05)
+    assert upkeep.tidy(database, 0) == 0
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,40 @@ def test_days_that_are_not_known_are_not_told_of(chat: Chat, question: str) -> N
     assert not re.search(r"\d\d\.\d", answer.text)
 
 
+def first_day(demo: Workspace) -> str:
+    day: str = report.history(demo, None, None)[0]["as_of"][:10]
+    return day
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("What moved the score?", "The score was first kept on {day}"),
+        ("得分为什么变了？", "得分从 {day} 才开始记录"),
+        ("How does foundry access stand today?", "The score was first kept on {day}"),
+    ],
+)
+def test_on_the_first_day_it_tells_what_the_score_rests_on(
+    chat: Chat, demo: Workspace, question: str, says: str
+) -> None:
+    day = first_day(demo)
+    answer = chat.ask(question, NOW, as_of=end_of(day))
+    check_whole(answer)
+    assert not answer.refused
+    assert says.format(day=day) in answer.text
+    behind = report.explain(demo, as_of=end_of(day))["rows"]
+    heaviest = max(behind, key=lambda row: abs(row["contribution"]))
+    if "foundry" not in question:
+        assert f"{report.score(demo, end_of(day))['score']:.1f}" in answer.text
+        assert heaviest["item_id"] in [one.item_id for one in answer.citations]
+
+
+def test_of_days_before_the_first_score_no_change_is_told(chat: Chat, demo: Workspace) -> None:
+    answer = chat.ask("Why did it rise in 2023?", NOW, as_of=end_of(first_day(demo)))
+    assert answer.refused
+    assert answer.text == "There is no score of 2023-12-31 or before"
+
+
 def test_stated_period_ends_where_knowledge_does(chat: Chat, demo: Workspace) -> None:
     at = datetime(2025, 1, 28, 23, 59, 59, 999999, tzinfo=UTC)
     answer = chat.ask("Why did it rise in the last week of January 2025?", NOW, as_of=at)

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from agent import cli
 from agent import config as configuration
+from agent import daemon_cli
 from agent.daemon import checkup, situation
 from agent.daemon.jobs import INDEX_BATCH, Job
 from agent.daemon.pulse import FILE_NAME, Pulse
@@ -79,20 +79,21 @@ class Folder:
 
     def die(self) -> None:
         self.stop()
-        Pulse(self.data, NOW).beat(NOW - timedelta(hours=2))
+        Pulse(self.data, NOW).beat(NOW - timedelta(minutes=3))
 
     def hang(self) -> None:
         Pulse(self.data, NOW).beat(NOW - timedelta(minutes=16))
 
     def fail(self) -> None:
-        self.write(lambda connection: stored.fail(connection, Job.JUDGE, NOW, 3, LONG, 0.1))
+        for _ in range(3):
+            self.write(lambda connection: stored.fail(connection, Job.UPKEEP, NOW, LONG))
 
     def stall(self) -> None:
         long_ago = NOW - timedelta(hours=30)
         self.write(lambda one: stored.succeed(one, Job.UPKEEP, long_ago, "up to date", 0.1))
 
     def run_short(self) -> None:
-        self._patch.setattr(checkup, "ROOM", 10**18)
+        self._patch.setattr(disk, "ROOM", 10**18)
 
     def grow(self) -> None:
         def note(connection: Any) -> None:
@@ -164,8 +165,8 @@ LETTER = {
 
 @pytest.fixture
 def folder(told: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
-    monkeypatch.setattr(cli, "now", lambda: NOW)
-    monkeypatch.setattr(checkup, "ROOM", 0)  # whatever the disk of this machine has
+    monkeypatch.setattr(daemon_cli, "now", lambda: NOW)
+    monkeypatch.setattr(disk, "ROOM", 0)  # whatever the disk of this machine has
     shutil.copytree(told.config.folder, tmp_path / "home")
     path = tmp_path / "home" / configuration.FILE_NAME
     named = (f'[[sources]]\nname = "{n}"\nkind = "file"\npath = "{n}.jsonl"\n' for n in SOURCES)
@@ -188,9 +189,9 @@ def test_nothing_is_called_out_when_all_is_well(folder: Folder) -> None:
 
 
 TROUBLES = {
-    "die": ("daemon", "not running since 2025-02-03 22:20 UTC", "`thesis start`"),
+    "die": ("daemon", "not running since 2025-02-04 00:17 UTC", "`thesis start`"),
     "hang": ("daemon", f"pid {os.getpid()} shows no sign of life since", "Restart it"),
-    "fail": ("job judge", f"failed 3 times in a row: {LONG}", "The log has more"),
+    "fail": ("job upkeep", f"failed 3 times in a row: {LONG}", "The log has more"),
     "stall": ("job upkeep", "is due since 2025-02-03T18:20:00Z and does not run", "Restart"),
     "run_short": ("disk", "MB free", "Free some space"),
     "grow": ("disk", "GB in a year", "[retention] text_days"),
@@ -227,7 +228,7 @@ def test_several_troubles_are_all_told_the_gravest_first(folder: Folder) -> None
         if trouble not in ("hang", "grow", "refuse", "stall"):
             getattr(folder, trouble)()
     whats = [one["what"] for one in folder.ask("--json").json["troubles"]]
-    told = ["daemon", "job judge", "disk", "clock", "judge", "sources", "messages", "index"]
+    told = ["daemon", "job upkeep", "disk", "clock", "judge", "sources", "messages", "index"]
     assert whats == told
 
 
@@ -235,10 +236,17 @@ def test_several_troubles_are_all_told_the_gravest_first(folder: Folder) -> None
 def test_job_that_failed_once_or_twice_is_tried_again_before_anybody_is_called(
     folder: Folder, failures: int
 ) -> None:
-    folder.write(lambda one: stored.fail(one, Job.JUDGE, NOW, failures, "no answer", 0.1))
+    for _ in range(failures):
+        folder.write(lambda one: stored.fail(one, Job.UPKEEP, NOW, "no answer"))
     done = folder.ask()
     assert done.code == 0
     assert "no answer" in done.out
+
+
+def test_job_that_failed_and_has_nothing_to_do_any_more_is_no_trouble(folder: Folder) -> None:
+    for _ in range(MOST_FAILURES):
+        folder.write(lambda one: stored.fail(one, Job.JUDGE, NOW, "no answer"))
+    assert folder.ask().code == 0
 
 
 def test_folder_that_no_daemon_ever_ran_in_is_well(folder: Folder) -> None:
@@ -276,6 +284,31 @@ def test_alive_is_an_exit_code_and_no_word(folder: Folder, ago: timedelta, code:
     assert folder.ask("--alive") == Ran(code, "", "")
 
 
+def test_dead_once_it_ended_however_lately_it_lived(folder: Folder) -> None:
+    folder.stop()
+    assert folder.ask("--alive").code == 1
+
+
+def test_ended_a_moment_ago_is_no_trouble_as_it_may_be_starting_again(folder: Folder) -> None:
+    folder.stop()
+    assert folder.ask().code == 0
+
+
+def test_alive_though_it_goes_on_as_before_an_edit_that_it_refused(folder: Folder) -> None:
+    folder.path.write_text("[shedule]\n" + folder.path.read_text(encoding="utf-8"))
+    assert folder.ask("--alive").code == 0
+    assert "unknown key 'shedule'" in folder.ask().err
+    folder.path.write_text("[schedule\n", encoding="utf-8")
+    assert folder.ask("--alive").code == 0
+
+
+def test_dead_where_no_configuration_is_or_names_another_folder(folder: Folder) -> None:
+    folder.path.write_text('[data]\nfolder = "elsewhere"\n', encoding="utf-8")
+    assert folder.ask("--alive").code == 1
+    folder.path.unlink()
+    assert folder.ask("--alive").code == 1
+
+
 def test_dead_without_a_heartbeat(folder: Folder) -> None:
     (folder.data / FILE_NAME).unlink()
     assert folder.ask("--alive").code == 1
@@ -300,7 +333,7 @@ def test_json_has_a_row_for_each_job_and_all_of_the_disk(folder: Folder) -> None
         *("failures", "error", "said", "seconds"),
     }
     assert set(answer["disk"]) == {
-        *("database", "index", "cache", "logs", "total", "free", "in_a_year"),
+        *("database", "index", "cache", "logs", "kept", "total", "free", "in_a_year"),
     }
     assert answer["daemon"]["pid"] == os.getpid()
     assert answer["daemon"]["heartbeat"] == "2025-02-04T00:19:00Z"
@@ -324,7 +357,7 @@ def test_in_eighty_columns_nothing_of_a_long_error_or_name_is_cut(folder: Folder
         start, end = name[:12], name[-8:]
         assert start in shown
         assert end in closed
-    assert shown.startswith("job judge: failed 3 times in a row: the endpoint")
+    assert shown.startswith("job upkeep: failed 3 times in a row: the endpoint")
 
 
 def on_a_terminal(path: Path, columns: int = 80) -> tuple[str, int]:
@@ -334,8 +367,8 @@ def on_a_terminal(path: Path, columns: int = 80) -> tuple[str, int]:
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    program = "from agent import cli; from datetime import datetime; import sys; "
-    program += f"cli.now = lambda: datetime.fromisoformat({NOW.isoformat()!r}); cli.main()"
+    program = "from agent import cli, daemon_cli; from datetime import datetime; "
+    program += f"daemon_cli.now = lambda: datetime.fromisoformat({NOW.isoformat()!r}); cli.main()"
     environment = {name: text for name, text in os.environ.items() if name != "COLUMNS"}
     with subprocess.Popen(
         [sys.executable, "-c", program, "status", "--config", str(path)],

@@ -6,8 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agent.daemon import jobs
 from agent.daemon.jobs import KINDS, Job, Situation
@@ -20,8 +18,9 @@ IDLE = Situation(
     deferred=0,
     unindexed=0,
     unscored=0,
-    new_rows=False,
+    has_index=True,
     last_score=NOW - MINUTE,
+    next_score=NOW + HOUR,
     next_message=None,
     next_digest=None,
 )
@@ -34,7 +33,7 @@ def ran(at: datetime, **more: Any) -> Any:
 
 
 def due(job: Job, found: Situation = IDLE, state: Any = None, now: datetime = NOW) -> Any:
-    return jobs.due_at(job, state, found, HOUR, now)
+    return jobs.due_at(job, state, found, now)
 
 
 @pytest.mark.parametrize("job", list(Job))
@@ -49,13 +48,12 @@ def test_nothing_runs_again_while_there_is_nothing_to_do(job: Job) -> None:
         (Job.FEEDS, replace(IDLE, looks={**IDLE.looks, Job.FEEDS: (NOW + HOUR, NOW)})),
         (Job.JUDGE, replace(IDLE, unjudged=1)),
         (Job.SCORE, replace(IDLE, unscored=1)),
-        (Job.SCORE, replace(IDLE, new_rows=True)),
-        (Job.SCORE, replace(IDLE, last_score=NOW - HOUR)),
-        (Job.SCORE, replace(IDLE, last_score=None)),
+        (Job.SCORE, replace(IDLE, next_score=NOW)),
         (Job.ALERTS, replace(IDLE, last_score=NOW)),
         (Job.ALERTS, replace(IDLE, next_message=NOW)),
         (Job.DIGEST, replace(IDLE, next_digest=NOW)),
         (Job.INDEX, replace(IDLE, unindexed=jobs.INDEX_BATCH)),
+        (Job.INDEX, replace(IDLE, unindexed=1, has_index=False)),
     ],
 )
 def test_what_waits_makes_a_job_due(job: Job, found: Situation) -> None:
@@ -107,26 +105,3 @@ def test_source_that_fails_is_looked_at_less_often_and_at_least_every_six_hours(
 def test_source_that_is_to_be_looked_at_seldom_is_not_looked_at_more_often_for_failing() -> None:
     state = SimpleNamespace(last_attempt_at=NOW, not_before=None, failures=3)
     assert jobs.look_at(state, timedelta(days=1), NOW) == NOW + timedelta(days=1)
-
-
-def test_clock_that_was_set_back_stands_still_until_it_has_caught_up() -> None:
-    assert jobs.steady(NOW - HOUR, NOW) == NOW
-    assert jobs.steady(NOW, NOW) == NOW
-    assert jobs.steady(NOW + MINUTE, NOW) == NOW + MINUTE
-    assert jobs.steady(NOW, None) == NOW
-
-
-def test_clock_that_was_far_ahead_is_not_waited_for() -> None:
-    assert jobs.steady(NOW, NOW + timedelta(days=400)) == NOW
-
-
-@given(st.lists(st.timedeltas(timedelta(hours=-20), timedelta(hours=3)), max_size=50))
-def test_instants_of_jobs_never_go_back_by_a_clock_that_is_set_back_for_hours(
-    steps: list[timedelta],
-) -> None:
-    wall, last = NOW, NOW
-    for step in steps:
-        wall = max(wall + step, NOW - timedelta(hours=20))
-        at = jobs.steady(wall, last)
-        assert at >= last or last - wall > jobs.HELD
-        last = max(last, at)

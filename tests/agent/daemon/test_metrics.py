@@ -66,7 +66,8 @@ def test_figures_are_those_of_status(path: Path, port: int) -> None:
         with workspace.database.writing() as connection:
             stored.begin(connection, Job.FEEDS, NOW)
             stored.succeed(connection, Job.FEEDS, NOW, "3 new items", 0.5)
-            stored.fail(connection, Job.JUDGE, NOW, 4, "no", 0.1)
+            for _ in range(4):
+                stored.fail(connection, Job.UPKEEP, NOW, "no")
         wanted = checkup.examine(workspace, NOW)
     with served(path):
         found = scraped(port)
@@ -80,9 +81,9 @@ def test_figures_are_those_of_status(path: Path, port: int) -> None:
     assert found["dollars_this_month",] == 0
     assert found["disk_bytes", "database"] > 100_000
     assert found["disk_bytes", "free"] > 0
-    assert (found["job_failures", "judge"], found["job_failures", "feeds"]) == (4, 0)
+    assert (found["job_failures", "upkeep"], found["job_failures", "feeds"]) == (4, 0)
     assert found["job_success_seconds", "feeds"] == NOW.timestamp()
-    assert ("job_success_seconds", "judge") not in found
+    assert ("job_success_seconds", "upkeep") not in found
 
 
 def test_every_figure_says_what_it_is_and_is_given_once(path: Path, port: int) -> None:

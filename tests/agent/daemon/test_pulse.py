@@ -21,6 +21,7 @@ from agent.daemon.pulse import BEAT_EVERY, PING_EVERY, STALE, Pulse
 from agent.daemon.runner import MOST_FAILURES, Runner
 from tests.disks import small_disk
 from tests.feed_server import FeedServer
+from tests.stored import select
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -312,6 +313,30 @@ def test_job_that_keeps_failing_stops_the_ping_and_one_that_goes_well_again_resu
     monkeypatch.setitem(work.WORK, Job.UPKEEP, well)  # type: ignore[arg-type]
     assert runner(timedelta(minutes=next(minutes))).run(Job.UPKEEP)
     assert pinged(waiting) == 3
+
+
+def test_failures_of_the_daemon_before_go_on_to_count(
+    runner: Callable[[timedelta], Runner],
+    tmp_path: Path,
+    waiting: FeedServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from agent.daemon import work
+
+    def broken(*_: object) -> work.Done:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setitem(work.WORK, Job.UPKEEP, broken)  # type: ignore[arg-type]
+    for failure in range(MOST_FAILURES):
+        runner(timedelta(hours=failure)).run(Job.UPKEEP)
+    runner(timedelta(hours=5)).stop(1)
+    again = Runner(tmp_path / configuration.FILE_NAME, lambda: START + timedelta(hours=6))
+    again.run(Job.PAPERS)  # there is nothing for it to do: it asks, if anybody may
+    again.run(Job.UPKEEP)
+    again.stop(1)
+    (failures,) = select(tmp_path / "data", "SELECT failures FROM job WHERE name = 'upkeep'")
+    assert failures == (MOST_FAILURES + 1,)
+    assert pinged(waiting) == 0
 
 
 def test_daemon_beats_though_its_jobs_fail(

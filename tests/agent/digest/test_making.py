@@ -270,7 +270,11 @@ def test_first_digest_has_nothing_to_compare_with(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "said"), [(date(2025, 2, 11), "has not come yet"), (date(2025, 1, 19), "no score of")]
+    ("day", "said"),
+    [
+        (date(2025, 2, 11), "has not come yet"),
+        (date(2025, 1, 19), "no score of .* `thesis digest --date 2025-01-20`"),
+    ],
 )
 def test_day_without_a_digest_is_named(workspace: Workspace, day: date, said: str) -> None:
     with pytest.raises(ThesiswatchError, match=said):
@@ -284,6 +288,15 @@ def test_day_is_that_of_the_users_zone(workspaces: Callable[..., Workspace]) -> 
     assert until == datetime(2025, 1, 24, 15, 59, 59, 999999, tzinfo=UTC)
     late = datetime(2025, 2, 9, 20, tzinfo=UTC)
     assert making.yesterday(opened, late) == date(2025, 2, 9)
+
+
+def test_zone_in_which_a_day_has_not_come_is_named(workspaces: Callable[..., Workspace]) -> None:
+    opened = workspaces("west", config='[alerts]\ntimezone = "America/Los_Angeles"\n')
+    evening_there = datetime(2025, 1, 25, 3, tzinfo=UTC)
+    with pytest.raises(
+        ThesiswatchError, match="2025-01-25 has not come yet in America/Los_Angeles"
+    ):
+        making.span(opened, date(2025, 1, 25), evening_there)
 
 
 def test_day_that_is_not_over_is_told_up_to_now(workspace: Workspace) -> None:

@@ -9,7 +9,7 @@ from agent import setup
 from agent.replay import replay
 from agent.workspace import writing
 from store import migrations
-from store.database import FILE_NAME, _engine
+from store.database import FILE_NAME, engine_at
 from tests.conftest import fakes
 from tests.fakes import fetched
 from tests.story import STORY
@@ -40,7 +40,7 @@ def of_before(own: Path) -> Path:
     folder = own.parent / "data"
     shutil.rmtree(folder)
     folder.mkdir()
-    engine = _engine(folder / FILE_NAME, 1)
+    engine = engine_at(folder / FILE_NAME, 1)
     migrations.upgrade(engine, "0004")
     engine.dispose()
     return own

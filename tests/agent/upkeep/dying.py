@@ -90,6 +90,10 @@ def rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%index_outbox'"
 
 
+SETTINGS = ("thesis/exemplars/border.jsonl", "thesis/thesis.toml", "config.toml")
+"""In the order in which they are to appear."""
+
+
 def waits(folder: Path) -> bool:
     """Whether every vector waits to be indexed."""
     with closing(sqlite3.connect(folder / FILE_NAME)) as connection:
@@ -107,7 +111,7 @@ def examined(home: Path, old: Any, new: Any) -> dict[str, Any]:
         "state": "old" if found == old else "new" if found == new else "half",
         "index": marker.exists() or waits(data),
         "stale": found == new and marker.exists(),
-        "settings": all((home / name).exists() for name in ("config.toml", "thesis/thesis.toml")),
+        "settings": [name for name in SETTINGS if (home / name).exists()],
     }
 
 

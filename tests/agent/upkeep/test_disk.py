@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from agent.upkeep import disk
+from agent.upkeep.drafts import PREFIX
 from agent.workspace import CACHE, Workspace
 from store import settings
+from store.copies import KEPT
 from store.database import FILE_NAME, LOCK_NAME
 from store.vectors import FOLDER
 
@@ -28,15 +30,20 @@ def test_every_part_of_the_folder_is_measured(tmp_path: Path) -> None:
         f"{CACHE}/judge-1.npz": 50_000,
         f"{disk.LOGS}/thesiswatch.jsonl": 600_000,
         f"{disk.LOGS}/thesiswatch.jsonl.1": 7_000_000,
+        f"{KEPT}-2": 80_000_000,
+        f"{KEPT}-2-wal": 10_000,
+        f"{PREFIX}dead/{FILE_NAME}": 900_000_000,
         LOCK_NAME: 0,
     }.items():
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).write_bytes(b"x" * size)
+        with (tmp_path / place).open("wb") as file:
+            file.truncate(size)
     (tmp_path / FOLDER / "gone").symlink_to(tmp_path / "nowhere")
     found = disk.measure(tmp_path)
-    parts = (found.database, found.index, found.cache, found.logs)
-    assert parts == (1200, 34, 50_000, 7_600_000)
+    parts = (found.database, found.index, found.cache, found.logs, found.kept)
+    assert parts == (1200, 34, 50_000, 7_600_000, 980_010_000)
     assert found.total == sum(parts)
+    assert found.growing == sum(parts[:-1])
     assert found.free > 0
     assert found.in_a_year is None
 

@@ -37,6 +37,28 @@ def test_a_draft_that_came_to_nothing_changes_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_small_files_appear_in_their_order_once_all_went_well(tmp_path: Path) -> None:
+    texts = {tmp_path / "in" / "b": b"one", tmp_path / "a": b"two"}
+    (tmp_path / ".a.draft").write_bytes(b"of one that was killed")
+    with pytest.raises(ZeroDivisionError), drafts.ready(texts):
+        assert not any(path.exists() for path in texts)
+        raise ZeroDivisionError
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    with drafts.ready(texts):
+        pass
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == texts
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_small_file_that_cannot_take_its_place_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ThesiswatchError, match=r"b could not be put in its place: .*All else was"),
+        drafts.ready({tmp_path / "a": b"one", tmp_path / "b": b"two"}),
+    ):
+        (tmp_path / "b").mkdir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
 def test_a_full_disk_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
     with small_disk(tmp_path / "small", megabytes=1) as disk:
         write(disk.place / "a", b"one")

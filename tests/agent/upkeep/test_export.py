@@ -49,7 +49,7 @@ def told_of(folder: Path) -> dict[str, Any]:
 
 
 def exported(workspace: Workspace, folder: Path, as_of: datetime | None = None) -> Tables:
-    export(workspace, folder, NOW, as_of, as_csv=False)
+    export(workspace, folder, NOW, as_of, as_csv=False, force=True)
     return read(folder)
 
 
@@ -210,7 +210,7 @@ def test_an_alert_that_ended_later_was_firing(workspace: Workspace, tmp_path: Pa
 
 def test_csv_says_the_same_in_text(told: Workspace, tmp_path: Path) -> None:
     tables = exported(told, tmp_path)
-    export(told, tmp_path, NOW, None, as_csv=True)
+    export(told, tmp_path, NOW, None, as_csv=True, force=True)
     for table in TABLES:
         with (tmp_path / f"{table.name}.csv").open(encoding="utf-8", newline="") as file:
             read = list(csv.DictReader(file))
@@ -240,7 +240,7 @@ def test_a_title_that_is_a_formula_is_not_run_and_parquet_has_it_as_it_is(
 ) -> None:
     replay(workspace, fetched(item("h", HOSTILE)), "story")
     assert exported(workspace, tmp_path)["items"][0]["title"] == HOSTILE
-    export(workspace, tmp_path, NOW, None, as_csv=True)
+    export(workspace, tmp_path, NOW, None, as_csv=True, force=True)
     for name in ("items", "ledger"):
         with (tmp_path / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             (row,) = csv.DictReader(file)
@@ -261,6 +261,21 @@ def test_tables_replace_those_of_before_for_their_owner_alone(
     assert (tmp_path / "items.parquet").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("name", ["items.csv", "kpis.csv", "columns.json"])
+def test_a_file_that_is_there_is_only_written_over_by_force(
+    told: Workspace, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(ThesiswatchError, match=rf"{name} exists already. Name another folder, or"):
+        export(told, tmp_path, NOW, None, as_csv=True)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"precious"]
+    config = told.config.folder / "config.toml"
+    command = ("export", tmp_path, "--format", "csv", "--config", config)
+    assert thesis(*command).code == 1
+    assert thesis(*command, "--force").code == 0
+    assert len(list(tmp_path.iterdir())) == len(TABLES) + 1
+
+
 @pytest.mark.parametrize("as_csv", [True, False])
 def test_a_full_disk_leaves_the_tables_of_before(
     told: Workspace, tmp_path: Path, as_csv: bool
@@ -271,7 +286,7 @@ def test_a_full_disk_leaves_the_tables_of_before(
         disk.fill(4_000)
         disk.free_some()
         with pytest.raises(ThesiswatchError, match=r"disk of .*out is full. Nothing was changed"):
-            export(told, disk.place / "out", NOW, None, as_csv=as_csv)
+            export(told, disk.place / "out", NOW, None, as_csv=as_csv, force=True)
         assert {path.name: path.read_bytes() for path in (disk.place / "out").iterdir()} == before
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from store.models import ItemState
 from tests.command import Ran
 from tests.command import thesis as command
 from tests.conftest import fakes
+from tests.disks import small_disk
 from tests.fakes import FakeIndex, fetched, item
 from tests.hook_server import CHANNEL, HookServer
 from tests.store.rows import row
@@ -62,12 +64,19 @@ def trimmed(workspace: Workspace) -> set[str]:
     return {id_ for (id_,) in select(workspace.database.folder, query)}
 
 
+def prove(workspace: Workspace, *days_ago: int) -> None:
+    """Let upkeep have been done on those days before AT."""
+    with workspace.database.writing() as connection:
+        for days in days_ago or (3, 2, 1):
+            disk.remember(connection, AT.date() - timedelta(days=days), 10**6)
+
+
 Opened = Callable[..., Workspace]
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory, thesis: Thesis) -> Iterator[Opened]:
-    """Empty folders, one after the other, with so much of a [retention]."""
+    """Empty folders, one after the other, with so much of a [retention], on days in a row."""
     empty = tmp_path_factory.mktemp("empty")
     open_database(empty).close()
     opened: list[Database] = []
@@ -79,6 +88,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, thesis: Thesis) -> Iterator[
         chosen = Config(retention=RetentionSection(**retention), folder=folder)
         workspace = Workspace(chosen, thesis, opened[-1])
         workspace.__dict__["index"] = FakeIndex()
+        prove(workspace)
         return workspace
 
     yield another
@@ -114,6 +124,7 @@ class Year:
         self.before = everything(workspace)
         self.found_before = self.found("sandals")
         self.queued = self.queue
+        prove(workspace)
         self.kept = keeping.keep(workspace, AT)
         self.after = everything(workspace)
 
@@ -266,6 +277,7 @@ def test_message_that_was_given_up_a_year_ago_is_delivered_whole(
     with opened.database.writing() as connection:
         messages.queue(connection, letter("m1"))
         messages.give_up(connection, "m1", "no such host")
+    prove(opened)
     assert keeping.keep(opened, AT).mail == 0
     workspaces.close("mail")  # type: ignore[attr-defined]
     done = ask(opened, "alerts", "deliver", "--dead")
@@ -282,10 +294,58 @@ def test_digest_is_kept_as_it_was_sent_when_its_mail_is_emptied(
     parcel = Parcel("Stronger", "All of it", "<p>All of it</p>", {"path": "iVBORw0="}, AT)
     made = making.Digest(Kind.DAILY, DAY.isoformat(), facts, parcel)
     assert sending.send_now(opened, made, AT - timedelta(days=200)).is_sent
+    prove(opened)
     assert keeping.keep(opened, AT).mail == 1
     again = making.make(opened, DAY, AT).parcel
     assert (again.text, again.html, again.images) == (parcel.text, parcel.html, parcel.images)
     assert delivery.deliver(opened, AT).sent == 0
+
+
+# The clock
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "goes", "complains"),
+    [
+        ((), False, False),  # nobody knows anything of the clock yet
+        ((2, 1), False, False),
+        ((3, 2, 1), True, False),
+        ((21, 14, 7), True, False),
+        ((503, 502, 501), False, True),
+        ((503, 502, 501, 1), False, True),
+        ((503, 502, 501, 2, 1), False, True),
+        ((503, 502, 501, 3, 2, 1), True, False),
+        ((22, 14, 7), False, True),
+        ((3, 2, 1, -500), True, False),  # it was ahead before and is right again
+    ],
+)
+def test_nothing_goes_by_a_clock_that_leapt_ahead(
+    tmp_path: Path, thesis: Thesis, days_ago: tuple[int, ...], goes: bool, complains: bool
+) -> None:
+    database = open_database(tmp_path)
+    workspace = Workspace(Config(folder=tmp_path), thesis, database)
+    old = {"days": 404, "state": ItemState.SCORED, "summary": "words", "text": "", "said": []}
+    put(database, [old])
+    with database.writing() as connection:
+        sources.reject(connection, "feed", 1, "no title", "{}", AT - timedelta(days=300))
+        messages.queue(connection, letter("m1"))
+        messages.sent(connection, "m1", AT - timedelta(days=300))
+    if days_ago:
+        prove(workspace, *days_ago)
+    kept = keeping.keep(workspace, AT)
+    assert (kept.texts, kept.refused, kept.mail) == ((1, 1, 1) if goes else (0, 0, 0))
+    assert len(kept.complaints) == complains
+    if complains:
+        assert "the clock is ahead. Set it if it is wrong" in kept.complaints[0]
+    database.close()
+
+
+def test_clock_that_leapt_is_believed_from_the_fourth_day_on(fresh: Opened) -> None:
+    workspace = fresh()
+    old = {"days": 10, "state": ItemState.SCORED, "summary": "words", "text": "", "said": []}
+    put(workspace.database, [old])
+    later = [AT + timedelta(days=500 + n) for n in range(4)]
+    assert [keeping.keep(workspace, now).texts for now in later] == [0, 0, 0, 1]
 
 
 # Room, and other files
@@ -309,6 +369,24 @@ def test_room_that_cannot_be_given_back_now_is_a_complaint_and_no_failure(
     assert keeping.keep(workspace, AT).complaints == ()
 
 
+def test_room_that_the_disk_is_too_full_to_give_back_is_a_complaint_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "LEAST", 0)
+    monkeypatch.setattr(upkeep, "SLACK", 0.0)
+    with small_disk(tmp_path / "small", megabytes=2) as small:
+        path = small.place / configuration.FILE_NAME
+        path.touch()
+        with writing(path) as workspace:
+            small.fill(100_000)
+            for _ in range(5):
+                small.free_some()
+            (complaint,) = keeping.keep(workspace, AT).complaints
+            small.free_all()
+            assert keeping.keep(workspace, AT).complaints == ()
+    assert "MB must be free on the disk for a while, and 0 MB are" in complaint
+
+
 def test_fits_of_the_judge_that_were_not_made_of_late_go(fresh: Opened) -> None:
     workspace = fresh()
     cache = workspace.database.folder / CACHE
@@ -329,8 +407,8 @@ def test_size_of_the_day_is_remembered(fresh: Opened) -> None:
         keeping.keep(workspace, AT + timedelta(hours=hours))
     with workspace.database.reading() as connection:
         known = disk.sizes(connection)
-    assert [day for day, _ in known] == [AT.date(), AT.date() + timedelta(days=1)]
-    assert all(size > 100_000 for _, size in known)
+    assert [day for day, _ in known[3:]] == [AT.date(), AT.date() + timedelta(days=1)]
+    assert all(size > 100_000 for _, size in known[3:])
 
 
 # Any folder

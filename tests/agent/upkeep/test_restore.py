@@ -6,17 +6,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from agent import doctor
+from agent.embed import StaticEmbedder
 from agent.errors import StoreBusy, StoreError, ThesiswatchError
 from agent.replay import replay
 from agent.upkeep import backup
 from agent.upkeep.restore import Restored, restore
-from agent.workspace import Workspace, reading
-from store import copies, migrations
-from store.database import FILE_NAME, _engine, daemon_lock, writer_lock
+from agent.workspace import Workspace, reading, writing
+from store import copies, index_process, migrations
+from store.database import FILE_NAME, daemon_lock, engine_at, writer_lock
 from store.vectors import FOLDER
 from tests.agent.upkeep.test_archive import claimed, rewritten, smuggled
 from tests.command import thesis
+from tests.conftest import fakes
 from tests.disks import small_disk
 from tests.fakes import FakeEmbedder, fetched
 from tests.store.test_database import HOLD_DATABASE, another_process
@@ -44,7 +48,7 @@ def thinner(own: Path) -> Path:
     """A home with less in it than the backup, and an index."""
     data = own.parent / "data"
     select(data, "PRAGMA journal_mode=DELETE")
-    with_less = _engine(data / FILE_NAME, 1)
+    with_less = engine_at(data / FILE_NAME, 1)
     with with_less.begin() as connection:
         connection.exec_driver_sql("DELETE FROM snapshot")
         connection.exec_driver_sql("DELETE FROM index_outbox")
@@ -73,6 +77,13 @@ def waits_for_index(config: Path) -> bool:
     return waiting == embedded(data) and not (data / FOLDER).exists()
 
 
+def others(done: Restored) -> list[str]:
+    """What is noted besides that the index is empty, which is noted last."""
+    *notes, last = done.notes
+    assert last.startswith("The index is empty: ")
+    return notes
+
+
 def test_another_folder_gives_the_same_answers_byte_for_byte(
     home: Path, file: Path, tmp_path: Path
 ) -> None:
@@ -83,11 +94,22 @@ def test_another_folder_gives_the_same_answers_byte_for_byte(
     for path in ("config.toml", "thesis/thesis.toml", "thesis/exemplars/border.jsonl"):
         assert (there / path).read_bytes() == (home.parent / path).read_bytes()
         assert there / path in done.written
-    assert (done.left, done.kept, done.notes) == ((), None, ())
+    assert (done.left, done.kept, others(done)) == ((), None, [])
     assert (done.contents.items, done.made_at) == (len(STORY), MADE)
     assert waits_for_index(there / "config.toml")
     assert not (there / ".env").exists()
     assert (there / "data").stat().st_mode & 0o077 == 0
+
+
+def test_a_thesis_with_a_mark_before_it_comes_back_as_the_same_version(
+    own: Path, tmp_path: Path
+) -> None:
+    essay = own.parent / "thesis" / "thesis.toml"
+    essay.write_bytes(b"\xef\xbb\xbf" + essay.read_bytes().replace(b"\n", b"\r\n"))
+    file = backup.make(own, tmp_path / "b.zip", MADE).file
+    assert restore(file, own, NOW, force=True).left == ((essay, False), (own, False))
+    restore(file, tmp_path / "new" / "config.toml", NOW)
+    assert (tmp_path / "new" / "thesis" / "thesis.toml").read_bytes() == essay.read_bytes()
 
 
 def test_the_next_pass_fills_the_index(
@@ -105,6 +127,30 @@ def test_the_next_pass_fills_the_index(
     folder = again.database.folder
     assert indexed(folder, FakeEmbedder.name) == embedded(folder)
     assert len(embedded(folder)) == 6
+
+
+def test_an_index_that_waits_for_the_next_pass_is_not_called_broken(
+    tmp_path: Path, static_embedder: StaticEmbedder
+) -> None:
+    config = tmp_path / "mine" / "config.toml"
+    config.parent.mkdir()
+    (config.parent / "items.jsonl").touch()
+    source = '[[sources]]\nname = "archive"\nkind = "file"\npath = "items.jsonl"\n'
+    config.write_text(source, encoding="utf-8")
+    with writing(config) as opened:
+        opened.__dict__.update({**fakes(), "embedder": static_embedder})
+        replay(opened, fetched(*STORY), "story")
+    file = backup.make(config, tmp_path / "b.zip", MADE).file
+    done = restore(file, tmp_path / "new" / "config.toml", NOW)
+    found = {one.check: one for one in doctor.examine(tmp_path / "new" / "config.toml", NOW)}
+    assert found["index"].well
+    assert found["index"].found == f"0 vectors, as SQL has them, {len(STORY)} waiting"
+    assert done.notes == (
+        f"The index is empty: {len(STORY)} vectors are put into it by the next pass, or by "
+        "`thesis index rebuild`; nothing is lost meanwhile",
+    )
+    troubles = thesis("status", "--json", "--config", tmp_path / "new" / "config.toml").json
+    assert "index" not in [one["what"] for one in troubles["troubles"]]
 
 
 # What is there already
@@ -151,7 +197,7 @@ def test_a_thesis_is_written_where_the_configuration_that_is_there_wants_it(
     done = restore(file, config, NOW)
     assert (tmp_path / "mine" / "essay.toml").exists()
     assert (tmp_path / "mine" / "exemplars" / "border.jsonl").exists()
-    assert done.notes == ()
+    assert others(done) == []
     assert thesis("score", "--config", config).code == 0
 
 
@@ -185,9 +231,9 @@ def test_a_backup_of_another_thesis_is_called_one(own: Path, file: Path) -> None
     other = text.read_text(encoding="utf-8").replace('id = "nvda_short_case"', 'id = "another"', 1)
     text.write_text(other, encoding="utf-8")
     done = restore(file, own, NOW, force=True)
-    assert done.notes == (
+    assert others(done) == [
         "The backup is of the thesis 'nvda_short_case', the configuration watches 'another'",
-    )
+    ]
 
 
 def test_messages_that_will_go_out_again_are_announced(own: Path, tmp_path: Path) -> None:
@@ -196,13 +242,13 @@ def test_messages_that_will_go_out_again_are_announced(own: Path, tmp_path: Path
         " made_at, due_at, state, attempts, unsure, error)"
         " VALUES ('m', 't', 'c', 'alert', '', '', '', '{}', '[]', '', '', 'waiting', 0, 0, '')"
     )
-    engine = _engine(own.parent / "data" / FILE_NAME, 1)
+    engine = engine_at(own.parent / "data" / FILE_NAME, 1)
     with engine.begin() as connection:
         connection.exec_driver_sql(message)
     engine.dispose()
     backup.make(own, tmp_path / "b.zip", MADE)
     done = restore(tmp_path / "b.zip", tmp_path / "new" / "config.toml", NOW)
-    assert done.notes == ("Messages that waited then go out with the next pass: 1",)
+    assert others(done) == ["Messages that waited then go out with the next pass: 1"]
 
 
 # Who may, and when
@@ -229,6 +275,24 @@ def test_it_gives_up_when_another_program_will_not_let_go(
         restore(file, thinner, NOW, force=True)
     assert tables(data) == before
     assert not list(data.glob("*before-restore*"))
+
+
+def test_settings_come_only_with_the_data(
+    home: Path, thinner: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_process, "PATIENCE", 0.1)
+    data, essay = thinner.parent / "data", thinner.parent / "thesis"
+    thinner.unlink()
+    shutil.rmtree(essay)
+    before = tables(data)
+    with FileLock(data / index_process.LOCK_NAME), pytest.raises(StoreError, match="being written"):
+        restore(file, thinner, NOW, force=True)
+    assert tables(data) == before
+    assert not [path for path in (thinner, *essay.rglob("*")) if path.is_file()]
+    assert not list(thinner.parent.rglob("*draft*")) + list(data.glob("*before-restore*"))
+    done = restore(file, thinner, NOW, force=True)
+    assert done.written[-2:] == (essay / "thesis.toml", thinner)
+    assert answers(thinner) == answers(home)
 
 
 def test_who_has_it_open_reads_the_new_one(home: Path, thinner: Path, file: Path) -> None:
@@ -282,7 +346,7 @@ def test_a_backup_of_a_newer_program_is_refused(
 def test_a_manifest_that_lies_about_the_schema_changes_nothing(
     own: Path, file: Path, tmp_path: Path
 ) -> None:
-    engine = _engine(own.parent / "data" / FILE_NAME, 1)
+    engine = engine_at(own.parent / "data" / FILE_NAME, 1)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
@@ -319,6 +383,7 @@ def test_a_disk_that_fills_up_leaves_the_old_state_until_there_is_room(
         shutil.copytree(thinner.parent, disk.place / "own")
         config = disk.place / "own" / "config.toml"
         before = tables(config.parent / "data")
+        config.unlink()
         disk.fill(150_000)
         said = []
         while True:
@@ -329,6 +394,7 @@ def test_a_disk_that_fills_up_leaves_the_old_state_until_there_is_room(
             said.append(ran.err)
             disk.free_some()
             assert tables(config.parent / "data") == before
+            assert not config.exists()
             assert not list(config.parent.rglob("*draft*"))
             assert not list(config.parent.rglob("*before-restore*"))
         assert len(said) >= 3
@@ -343,16 +409,20 @@ def test_a_disk_that_fills_up_leaves_the_old_state_until_there_is_room(
 def test_the_command_says_what_became_of_what(thinner: Path, file: Path) -> None:
     ran = thesis("restore", file, "--force", "--config", thinner)
     data = thinner.parent / "data"
+    waiting = len(embedded(data))
     assert (ran.code, ran.err) == (0, "")
     for words in (
         f"Restored {file}, made 2026-01-26 08:00 UTC, into {data}.",
-        f"What was there is kept as {data / FILE_NAME}.before-restore.",
+        f"What was there is kept as {data / FILE_NAME}.before-restore: delete it when",
         f"Left alone: {thinner}, the same as the backup's.",
         f"There are {len(STORY)} items",
         "as of 2025-02-03 23:59 UTC.",
-        "Next: `thesis index rebuild`, or the next pass, fills the index.",
+        f"The index is empty: {waiting} vectors are put into it by the next pass, or by",
     ):
         assert words in ran.out
+    size = Path(f"{data / FILE_NAME}.before-restore").stat().st_size / 1e6
+    shown = thesis("status", "--config", thinner).out
+    assert f"({size:,.0f} MB of it kept by restores)" in " ".join(shown.split())
 
 
 def test_the_command_answers_as_json(home: Path, file: Path, tmp_path: Path) -> None:
@@ -362,7 +432,9 @@ def test_the_command_answers_as_json(home: Path, file: Path, tmp_path: Path) -> 
     assert said["score"] == thesis("score", "--json", "--config", home).json["score"]
     assert said["made_at"] == "2026-01-26T08:00:00Z"
     assert str(config) in said["written"]
-    assert (said["kept"], said["left_alone"], said["notes"]) == (None, [], [])
+    assert (said["kept"], said["left_alone"]) == (None, [])
+    (note,) = said["notes"]
+    assert note.startswith("The index is empty: ")
 
 
 def test_what_went_wrong_is_one_line_and_exit_code_1(own: Path, file: Path, tmp_path: Path) -> None:
