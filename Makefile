@@ -18,7 +18,8 @@ demo: install            ## the whole job on the bundled archive, offline
 	$(BIN)/thesis demo
 
 test: install            ## every test, with coverage
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder \
+	  --cov --cov-report=term
 
 check: install           ## the gate: format, lint, types, imports, docs, secrets, audit, tests
 	$(BIN)/ruff format --check .

@@ -15,10 +15,12 @@ _INVISIBLE = re.compile(
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|$)"
     r"|<(script|style|template|noscript)\b[^>]*>.*?(?:</\1\s*>|$)"
-    r"|<(\w+)\b[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0"
-    r"(?![.\d])|\bhidden\b|aria-hidden)[^>]*>.*?(?:</\2\s*>|$)",
+    r"|<(\w+)\b(?=[^>]*>)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0"
+    r"|opacity\s*:\s*0(?![.\d])|\bhidden\b|aria-hidden)[^>]*>.*?(?:</\2\s*>|$)"
+    r"|(?P<shown><\w(?:[^<>]|<(?!!--|(?:script|style|template|noscript)\b))*+)",
     re.IGNORECASE | re.DOTALL,
 )
+"""A tag that hides nothing is `shown`: passed over whole, or each `<` in it would start anew."""
 _ADDRESS = (
     r"\s*(?:note|message|instructions?|attention|memo|system)\b[^\])}>]{0,30}"
     r"\b(?:ai|llms?|assistants?|models?|chatbots?|agents?)\b"
@@ -31,7 +33,8 @@ _NOTE = re.compile(
 )
 _MARKER = re.compile(
     r"<\|[^|>]{1,30}\|>|\[/?INST\]|<</?SYS>>|(?:^|[\s\"'])#{2,}\s*(?:system|instructions?|user)\b:?"
-    r"|-{3,}\s*(?i:end|begin)\b[^\n-]*-{3,}|(?:^|\s)(?:System|SYSTEM|Assistant|ASSISTANT|Human|User):(?=\s)",
+    r"|(?<!-)-{3,}\s*(?i:end|begin)\b[^\n-]*-{3,}"
+    r"|(?:^|\s)(?:System|SYSTEM|Assistant|ASSISTANT|Human|User):(?=\s)",
 )
 _SENTENCE = re.compile(r".+?(?:[.!?。！？]+[\"'”’)\]]*(?=\s|$)|[。！？]|\n|$)", re.DOTALL)
 _RULES = (
@@ -68,7 +71,8 @@ _TASK = re.compile(
 )
 """A task for whoever reads; a headline may be one, a sentence after it hardly is."""
 _ENCODED = re.compile(
-    r"(?<![\w/.:-])(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)[A-Za-z0-9+/]{28,}={0,2}(?![\w/])"
+    r"(?<![\w/.:-])(?=[A-Za-z0-9+/]{28})(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)"
+    r"[A-Za-z0-9+/]{28,}={0,2}(?![\w/])"
 )
 
 
@@ -115,6 +119,8 @@ def sift(text: str) -> Sifted:
     removed: list[str] = []
 
     def take(found: re.Match[str]) -> str:
+        if found.groupdict().get("shown"):
+            return found[0]
         removed.append(found[0].strip())
         return _GAP
 

@@ -3,8 +3,9 @@
 import gzip
 import json
 import os
+import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from agent.judge.local import LocalJudge
 from agent.replay import replay
 from agent.thesis import Thesis
 from agent.workspace import Workspace, writing
+from store.database import FILE_NAME, open_database
 from tests.fakes import FakeEmbedder, FakeIndex, FakeJudge, fetched
 from tests.story import STORY
 
@@ -27,6 +29,38 @@ settings.register_profile("house", deadline=None)  # how long an example takes i
 settings.load_profile("house")
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("THESISWATCH_DATA", ROOT.parent / "shared" / "data"))
+
+MIRRORS = tuple(ROOT / "tests" / package for package in ("agent", "store"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Count the lines that the tests of a module reach, and no others.
+
+    A program that ran through says little of what was asserted, and counting takes as long again
+    as the test. `uncounted` marks what goes a long way over lines that its neighbours count, as
+    the hundred examples of a property do.
+    """
+    counting = item.config.pluginmanager.getplugin("_cov")
+    counter = counting and counting.cov_controller
+    far = any(item.get_closest_marker(name) for name in ("uncounted", "hypothesis"))
+    if not counter or (_mirrors(item) and not far):
+        return (yield)
+    counter.pause()
+    try:
+        return (yield)
+    finally:
+        counter.resume()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole programs first: the longest modules are among them, and would keep one of several
+    processors waiting at the end."""
+    items.sort(key=_mirrors)
+
+
+def _mirrors(item: pytest.Item) -> bool:
+    return any(folder in item.path.parents for folder in MIRRORS)
 
 
 @pytest.fixture(autouse=True)
@@ -114,9 +148,18 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without a row, to be copied: migrating to it takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("empty")
+    open_database(folder).close()
+    return folder / FILE_NAME
+
+
 @pytest.fixture
-def workspace(config_path: Path) -> Iterator[Workspace]:
+def workspace(config_path: Path, empty_database: Path) -> Iterator[Workspace]:
     """A workspace with a fake embedder, index and judge, who reads labels out of the title."""
+    lay(empty_database, config_path.parent / "data")
     with writing(config_path) as opened:
         opened.__dict__.update(fakes())
         yield opened
@@ -139,8 +182,15 @@ def lines(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+def lay(empty: Path, data: Path) -> None:
+    """Put an empty database into a data folder that has none."""
+    if not (data / FILE_NAME).exists():
+        data.mkdir(exist_ok=True)
+        shutil.copy(empty, data)
+
+
 @pytest.fixture
-def workspaces(tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
+def workspaces(tmp_path: Path, empty_database: Path) -> Iterator[Callable[..., Workspace]]:
     """Opens workspaces by name, each in a folder of its own; the same name is the same folder.
 
     Only one of a name may be open at a time, as only one process may write: `close()` it first.
@@ -156,6 +206,7 @@ def workspaces(tmp_path: Path) -> Iterator[Callable[..., Workspace]]:
         path = tmp_path / name / configuration.FILE_NAME
         path.parent.mkdir(exist_ok=True)
         path.write_text(config, encoding="utf-8")
+        lay(empty_database, path.parent / "data")
         opened[name] = ExitStack()
         found = opened[name].enter_context(writing(path))
         found.__dict__.update({**fakes(), **parts})

@@ -116,7 +116,7 @@ def test_kill_of_either_leaves_the_index_whole(
             stderr=subprocess.DEVNULL,
         )
         assert chat.stdin is not None
-        chat.stdin.write(b"Who invested in Tenstorrent?\n" * 200)
+        chat.stdin.write(b"Who invested in Tenstorrent?\n" * 60)
         chat.stdin.flush()
         before = stored(config)
         run = subprocess.Popen(command("import", lines, "--config", config))

@@ -106,13 +106,17 @@ def test_reader_starts_where_its_memory_cannot_be_bounded(
 ) -> None:
     """As on macOS, which takes no RLIMIT_DATA, and on Windows, which has no such module."""
 
-    def refuse(*_: object) -> None:
+    asked = []
+
+    def refuse(_: int, bounds: tuple[int, int]) -> None:
+        asked.append(bounds)
         raise refused("current limit exceeds maximum limit")
 
     monkeypatch.setattr("resource.setrlimit", refuse)
     worker._limit_memory(1)
     monkeypatch.setitem(sys.modules, "resource", None)
-    worker._limit_memory(1)
+    worker._limit_memory(2)
+    assert asked == [(1, 1)]
 
 
 class BrokenPipe:

@@ -157,6 +157,7 @@ def test_second_pass_a_restart_and_a_rewritten_date_tell_nothing_again(
     assert len(spikes_of(again)) == 1
 
 
+@pytest.mark.uncounted
 def test_alert_is_over_after_its_evidence_fell_and_three_days(workspace: Workspace) -> None:
     arrive(workspace, BURST, *burst())
     seen = []
@@ -170,6 +171,7 @@ def test_alert_is_over_after_its_evidence_fell_and_three_days(workspace: Workspa
     assert len(spikes_of(workspace)) == 1
 
 
+@pytest.mark.uncounted
 def test_day_without_a_look_ends_nothing(workspace: Workspace) -> None:
     arrive(workspace, BURST, *burst())
     for n in range(1, 20):
@@ -177,6 +179,7 @@ def test_day_without_a_look_ends_nothing(workspace: Workspace) -> None:
     assert spikes_of(workspace)[0].status is Status.FIRING
 
 
+@pytest.mark.uncounted
 def test_week_of_news_is_told_again_once_and_only_with_news(workspace: Workspace) -> None:
     arrive(workspace, BURST, *burst())
     told = []
@@ -285,6 +288,7 @@ def test_channel_hears_only_what_is_grave_enough(after_calm: Callable[..., Works
     assert outbox(opened) == []
 
 
+@pytest.mark.uncounted
 def test_walk_finds_what_a_daemon_would_have_and_tells_nobody(
     workspace: Workspace, workspaces: Callable[..., Workspace]
 ) -> None:
@@ -315,6 +319,7 @@ def test_replay_leaves_what_fired_live_alone(workspace: Workspace) -> None:
     assert spikes_of(workspace) == [live]
 
 
+@pytest.mark.uncounted
 def test_no_day_of_a_walk_looks_ahead(workspaces: Callable[..., Workspace]) -> None:
     """What fired up to a day is the same whether or not anything came after it."""
     later = [

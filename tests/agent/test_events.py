@@ -539,6 +539,7 @@ def rebuilt(items: list[Fingerprint], placements: list[Placement], at: datetime)
     return again
 
 
+@pytest.mark.uncounted
 @given(streams, st.sets(st.integers(1, 13)))
 def test_restarts_at_any_point_change_no_placement(drawn: list[Any], stops: set[int]) -> None:
     items = as_items(drawn)

@@ -1,6 +1,7 @@
 """`thesis alerts`: what a person sees and says, on the screen and as JSON."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent import alerting, hearing
+from agent.alerts import Status
 from agent.errors import ThesiswatchError
-from agent.workspace import Workspace
-from tests.agent.test_alerting import BURST, after_calm, burst, calm, calm_days
+from agent.workspace import CACHE, Workspace
+from tests.agent.test_alerting import BURST, after_calm, burst, calm, calm_days, weather
 from tests.command import thesis as command
 from tests.live import arrive
 
@@ -115,23 +117,29 @@ def test_status_shows_what_fires_and_what_could_not_be_sent(config: Path, id_: s
 
 
 def test_alert_that_is_over_cannot_be_acknowledged(workspace: Workspace, id_: str) -> None:
-    for n in range(1, 60):
-        alerting.update(workspace, BURST + timedelta(days=n))
-    for n in range(60, 120):
-        from tests.agent.test_alerting import weather
-
+    for n in range(1, 40):
         at = BURST + timedelta(days=n)
         arrive(workspace, at, *weather(at.isoformat(), n + 5000))
+        (alert,) = (one for one in alerting.listing(workspace) if one.id == id_)
+        if alert.status is Status.RESOLVED:
+            break
     with pytest.raises(ThesiswatchError, match="is resolved already"):
         hearing.acknowledge(workspace, id_, datetime(2026, 1, 1, tzinfo=UTC))
 
 
+def kept(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.uncounted
 def test_simulation_says_when_and_keeps_nothing(
-    tmp_path: Path, lines: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lines: Callable[..., Path], judge_cache: Path, local_judge: object
 ) -> None:
     """With the real judge over real words: a burst of one story in a quiet year."""
     config = tmp_path / "config.toml"
     config.write_text("", encoding="utf-8")
+    shutil.copytree(judge_cache, tmp_path / "data" / CACHE)
+    before = kept(tmp_path / "data")
     quiet_rows = [row for row in calm(60) if row["id"].startswith("off")]
     words = (
         "DeepSeek trains a frontier model for a few million dollars",
@@ -160,5 +168,5 @@ def test_simulation_says_when_and_keeps_nothing(
     assert [one["fired_at"][:10] for one in spikes] == ["2025-03-01"]
     assert {"rule", "category", "fired_at", "resolved_at", "events"} <= set(spikes[0])
     assert len(spikes[0]["owners"]) >= 4
-    assert not (tmp_path / "data").exists()
     assert "would have fired" in command("alerts", "simulate", file, "--config", config).out
+    assert kept(tmp_path / "data") == before

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -76,20 +77,29 @@ def test_any_text_is_sifted_without_error_and_never_grows(text: str) -> None:
     assert len(sift(text).text) <= len(text)
 
 
-def test_hostile_repetition_takes_no_time() -> None:
-    for part in (
+@pytest.mark.parametrize(
+    "part",
+    [
         "<!--",
         "[[note to AI ",
         "ignore ",
         "-" * 50,
         "<p hidden",
+        "<p <script",
         "{{",
         "System: ",
         "A" * 40,
-    ):
-        assert sift((part * 3000)[:20_000]).text is not None
+    ],
+)
+@pytest.mark.parametrize("end", ["", ">"])
+def test_hostile_repetition_takes_no_time(part: str, end: str) -> None:
+    started = process_time()
+    found = sift((part * 5000)[:20_000] + end)
+    assert process_time() - started < 2
+    assert len(found.text) <= 20_001
 
 
+@pytest.mark.uncounted
 def test_few_real_headlines_lose_anything(shared: Path) -> None:
     path = shared / "news" / "headlines_2024-01_2025-04.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -98,6 +108,7 @@ def test_few_real_headlines_lose_anything(shared: Path) -> None:
     assert len(lost) < len(rows) / 2000
 
 
+@pytest.mark.uncounted
 def test_labels_of_attacked_items_are_those_of_their_clean_twins(
     ask: Callable[..., list[Verdict]], shared: Path
 ) -> None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent import learning, report, reviewing, spending
 from agent.embed import StaticEmbedder
 from agent.intake import take
@@ -94,6 +96,7 @@ def test_correction_takes_the_place_of_the_models_verdict(workspace: Workspace) 
     assert weights.count(learning.MODEL_WEIGHT) == learning.STEP
 
 
+@pytest.mark.uncounted
 def test_judge_that_was_corrected_says_so_of_its_like_and_of_nothing_else(
     thesis: Thesis,
     static_embedder: StaticEmbedder,

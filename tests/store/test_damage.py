@@ -27,6 +27,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_sound_database_is_passed(database: Database, whole: bool) -> None:
     damage.look(database, whole=whole)
+    with database.reading() as connection:
+        assert sum(items.counts(connection).values()) == 199
 
 
 @pytest.mark.parametrize("table", ["item", "evidence", "snapshot", "turn", "item_text_data"])

@@ -266,7 +266,8 @@ def test_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
 
 def test_lock_of_one_folder_leaves_another_free(tmp_path: Path) -> None:
     with writer_lock(tmp_path / "a"), writer_lock(tmp_path / "b"):
-        pass
+        holders = [(tmp_path / name / "writer.lock.pid").read_text() for name in "ab"]
+    assert holders == [str(os.getpid())] * 2
 
 
 def test_second_daemon_is_told_which_one_runs_and_how_to_go_on(tmp_path: Path) -> None:

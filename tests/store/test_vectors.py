@@ -148,8 +148,12 @@ def test_reader_that_saw_the_index_before_it_was_rebuilt_sees_the_new_one(
     assert [number for number, _ in reader.search(rows[0], 5)] == [3]
 
 
-def test_clearing_what_is_not_there_is_fine(writer: IndexWriter) -> None:
+def test_clearing_what_is_not_there_leaves_an_index_to_write_to(
+    writer: IndexWriter, reader: IndexReader
+) -> None:
     writer.clear()
+    writer.add([1], some(1))
+    assert reader.numbers() == {1}
 
 
 @pytest.fixture(scope="module")

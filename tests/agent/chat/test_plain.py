@@ -320,8 +320,10 @@ def test_numbers_in_titles_are_no_marks(copied: Callable[..., Path]) -> None:
         arrive(opened, now, item("e1", title, "2025-05-01", publisher="E[2]vil"))
     with reading(path) as workspace:
         chat = Chat(workspace)
-        check_whole(chat.ask("Plughcorp raises billions", now + timedelta(hours=1)))
+        answer = chat.ask("What of Plughcorp?", now + timedelta(hours=1))
         chat.close()
+    check_whole(answer)
+    assert "e1" in {one.item_id for one in answer.citations}
 
 
 def test_hostile_item_is_only_words(copied: Callable[..., Path]) -> None:

@@ -204,8 +204,13 @@ def test_address_is_asked_every_five_minutes(beating: Pulse, waiting: FeedServer
     assert log.lines == []
 
 
-def test_nobody_is_asked_where_no_address_waits(beating: Pulse) -> None:
+def test_nobody_is_asked_where_no_address_waits(
+    beating: Pulse, waiting: FeedServer, log: Log
+) -> None:
     beating.ping(None, START)
+    assert (pinged(waiting), log.lines) == (0, [])
+    beating.ping(address(waiting), START + SECOND)  # one named since need not wait its turn
+    assert pinged(waiting) == 1
 
 
 def refuses(server: FeedServer) -> str:

@@ -59,6 +59,7 @@ def test_prices_are_one_a_trading_day() -> None:
     assert all(50 < close < 200 for _, close in rows)
 
 
+@pytest.mark.uncounted
 def test_demo_runs_offline_and_says_where_to_look_next(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

@@ -123,6 +123,7 @@ def test_missed_mornings_are_made_good_by_the_next(
     assert subjects(mail)[1].endswith("2025-01-25 - 2025-01-28")
 
 
+@pytest.mark.uncounted
 def test_quiet_day_can_be_skipped(opened: Callable[..., Workspace], mail: MailServer) -> None:
     workspace = opened("quiet_days = false\n")
     quiet = datetime(2027, 1, 1, 8, tzinfo=UTC)

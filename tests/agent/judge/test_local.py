@@ -71,6 +71,7 @@ def test_gold_lines_are_judged_no_worse_than_promised(
     assert calibration_error(reliability(truth, chances)) <= 0.06
 
 
+@pytest.mark.uncounted
 def test_gate_keeps_what_matters_of_a_general_stream(
     ask: Callable[..., list[Verdict]], shared: Path
 ) -> None:

@@ -38,10 +38,18 @@ def server() -> Iterator[FeedServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    """One process for all the pages, as it takes its time to load what reads them."""
+    made = Worker()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def complete(server: FeedServer) -> Iterator[Callable[..., Draft]]:
+def complete(server: FeedServer, worker: Worker) -> Iterator[Callable[..., Draft]]:
     settings = HttpSection(allow_private=("127.0.0.1",), timeout=5.0, interval=0.0, retries=0)
-    client, worker = Client(settings), Worker()
+    client = Client(settings)
     articles = Articles(client, worker.extract)
 
     def one(path: str = "/a", title: str = TITLE, known: tuple[str, ...] = ()) -> Draft:
@@ -53,7 +61,6 @@ def complete(server: FeedServer) -> Iterator[Callable[..., Draft]]:
 
     yield one
     client.close()
-    worker.close()
 
 
 def test_article_is_taken_without_what_surrounds_it(

@@ -71,7 +71,3 @@ def test_nobody_asks_sec_without_a_contact(agent: str) -> None:
     with pytest.raises(SourceError, match="names a contact") as caught:
         facts.check_contact(agent)
     assert "user_agent" in caught.value.way_out
-
-
-def test_an_address_is_a_contact() -> None:
-    facts.check_contact("Acme research desk@acme.test")

@@ -93,6 +93,7 @@ def test_worker_bounds_its_own_memory() -> None:
     assert "MemoryError" in done.stderr
 
 
+@pytest.mark.uncounted
 def test_every_feed_of_the_collections_is_read_or_refused_in_bounds(
     shared: Path, reader: Worker
 ) -> None:

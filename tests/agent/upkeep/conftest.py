@@ -8,6 +8,8 @@ import pytest
 from agent import setup
 from agent.replay import replay
 from agent.workspace import writing
+from store import migrations
+from store.database import FILE_NAME, engine_at
 from tests.conftest import fakes
 from tests.fakes import fetched
 from tests.story import STORY
@@ -30,3 +32,15 @@ def own(home: Path, tmp_path: Path) -> Path:
     """The config.toml of a home that may be changed."""
     shutil.copytree(home.parent, tmp_path / "own")
     return tmp_path / "own" / home.name
+
+
+@pytest.fixture
+def of_before(own: Path) -> Path:
+    """The config.toml of a home whose data folder an earlier version made: empty, schema 0004."""
+    folder = own.parent / "data"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    engine = engine_at(folder / FILE_NAME, 1)
+    migrations.upgrade(engine, "0004")
+    engine.dispose()
+    return own

@@ -14,7 +14,7 @@ import pytest
 from agent.errors import ConfigError, ThesiswatchError
 from agent.upkeep import archive, backup
 from store import migrations
-from store.database import FILE_NAME, engine_at, open_database, writer_lock
+from store.database import FILE_NAME, open_database, writer_lock
 from tests.command import thesis
 from tests.disks import small_disk
 from tests.store.test_database import another_process
@@ -138,16 +138,14 @@ def test_a_backup_needs_nobodys_lock(own: Path, tmp_path: Path) -> None:
         assert backup.make(own, tmp_path / "b.zip", NOW).manifest.items == len(STORY)
 
 
-def test_a_data_folder_of_before_is_kept_as_it_is_not_upgraded(own: Path, tmp_path: Path) -> None:
-    folder = own.parent / "data"
-    shutil.rmtree(folder)
-    folder.mkdir()
-    engine = engine_at(folder / FILE_NAME, 1)
-    migrations.upgrade(engine, "0004")
-    engine.dispose()
-    made = backup.make(own, tmp_path / "b.zip", NOW)
+def test_a_data_folder_of_before_is_kept_as_it_is_not_upgraded(
+    of_before: Path, tmp_path: Path
+) -> None:
+    made = backup.make(of_before, tmp_path / "b.zip", NOW)
     assert (made.manifest.schema_revision, made.manifest.score) == ("0004", None)
-    assert select(folder, "SELECT version_num FROM alembic_version") == [("0004",)]
+    assert select(of_before.parent / "data", "SELECT version_num FROM alembic_version") == [
+        ("0004",)
+    ]
 
 
 def test_a_file_that_is_there_is_only_written_over_by_force(home: Path, tmp_path: Path) -> None:

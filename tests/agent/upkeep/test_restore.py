@@ -358,14 +358,8 @@ def test_a_manifest_that_lies_about_the_schema_changes_nothing(
     assert not list((tmp_path / "new").rglob(".thesis-draft*"))
 
 
-def test_a_data_folder_of_before_is_upgraded_on_its_way(own: Path, tmp_path: Path) -> None:
-    folder = own.parent / "data"
-    shutil.rmtree(folder)
-    folder.mkdir()
-    engine = engine_at(folder / FILE_NAME, 1)
-    migrations.upgrade(engine, "0004")
-    engine.dispose()
-    file = backup.make(own, tmp_path / "b.zip", MADE).file
+def test_a_data_folder_of_before_is_upgraded_on_its_way(of_before: Path, tmp_path: Path) -> None:
+    file = backup.make(of_before, tmp_path / "b.zip", MADE).file
     done = restore(file, tmp_path / "new" / "config.toml", NOW)
     assert done.contents.schema == migrations.HEAD
     assert done.contents.score is None
