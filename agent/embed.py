@@ -48,7 +48,7 @@ def make(config: Config) -> Embedder:
     return StaticEmbedder()
 
 
-@lru_cache(maxsize=8192)  # a chunk's items are read by one stage after the other
+@lru_cache(maxsize=2048)  # a few chunks: their items are read by one stage after the other
 def as_text(title: str, summary: str, text: str = "") -> str:
     """The text of an item that is embedded and judged, without what it says to a machine."""
     body = summary or text
