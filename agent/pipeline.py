@@ -39,6 +39,7 @@ from agent.errors import SourceError, TextRefused, ThesiswatchError
 from agent.grouping import Grouper
 from agent.indexing import Indexer
 from agent.intake import Intake, text_of
+from agent.judge import llm
 from agent.judge.account import Later
 from agent.judge.llm import LlmJudge
 from agent.judging import Judging
@@ -51,6 +52,8 @@ from store.models import ItemState
 
 CHUNK = 500
 """Items to a transaction: small enough to lose little, large enough to be fast."""
+ROUNDS = 4
+"""Questions to a chunk, for each that a model is asked at once, where others wait for a turn."""
 ROWS_KEPT = 2000
 """Items kept in memory from stage to stage."""
 SELDOM = (50_000, 20, 50)
@@ -238,7 +241,7 @@ class Pass:
         """
         judging = self._judging if asking else self._recalling
         now = None if day_by_day else until
-        rest = self._waiting(ItemState.GROUPED, until) if enough else []
+        rest = self._waiting(ItemState.GROUPED, until, CHUNK) if enough else []
         self.resumed += len(rest)  # some of them may have waited before
         if judging.takes_up and not rest:
             with self._database.writing() as connection:
@@ -247,7 +250,9 @@ class Pass:
         group = partial(self._group, now=now)
         self._run("embed", ItemState.FETCHED, self._embed, until, enough)
         self._run("group", ItemState.EMBEDDED, group, until, enough)
-        self._run("judge", ItemState.GROUPED, judge, until, enough)
+        asked = enough and llm.is_wanted(self._workspace.config)
+        limit = ROUNDS * self._workspace.config.judge.at_once if asked else CHUNK
+        self._run("judge", ItemState.GROUPED, judge, until, enough, limit)
         if self._indexer:
             self._indexer.feed()
 
@@ -267,12 +272,13 @@ class Pass:
         work: Work,
         until: datetime,
         enough: Callable[[], bool] | None = None,
+        limit: int | None = None,
     ) -> None:
-        goes_on = True
-        while goes_on and (waiting := self._waiting(before, until)):
+        limit, goes_on = limit or CHUNK, True
+        while goes_on and (waiting := self._waiting(before, until, limit)):
             work(waiting)
             self._progress(name, len(waiting))
-            goes_on = len(waiting) == CHUNK and not (enough and enough())
+            goes_on = len(waiting) == limit and not (enough and enough())
 
     def finish_replay(self) -> None:
         """What a replay that died left behind comes to the ledger as of its own days."""
@@ -349,9 +355,9 @@ class Pass:
             self._keep_thesis(connection, now)
             return self._weigher.keep_score(connection, now, sight)
 
-    def _waiting(self, state: ItemState, now: datetime) -> list[int]:
+    def _waiting(self, state: ItemState, now: datetime, limit: int) -> list[int]:
         with self._database.reading() as connection:
-            return items.waiting(connection, state, now, CHUNK)
+            return items.waiting(connection, state, now, limit)
 
     def _rows_of(self, numbers: Sequence[int]) -> list[Any]:
         """Items whole; as they were read for the stage before, where they were."""

@@ -65,13 +65,13 @@ def read_figures(workspace: Workspace, now: datetime, progress: Progress) -> Don
 def judge(workspace: Workspace, now: datetime, progress: Progress) -> Done:
     """Embed, group and judge what came in."""
     with workspace.database.reading() as connection:
-        waiting = items.count_in(connection, situation.UNJUDGED, now)
+        before = items.count_in(connection, (*situation.UNJUDGED, ItemState.DEFERRED), now)
     until = time.monotonic() + STRETCH
     spent = pipeline.judge(workspace, now, progress, enough=lambda: time.monotonic() >= until)
     with workspace.database.reading() as connection:
         left = items.count_in(connection, [ItemState.DEFERRED], now)
         behind = items.count_in(connection, situation.UNJUDGED, now)
-    said = f"{waiting - behind:,} items" + (f"; {spent}" if spent else "")
+    said = f"{before - behind - left:,} items" + (f"; {spent}" if spent else "")
     said += f"; {behind:,} have their turn next" if behind else ""
     late = (f"{left:,} items wait for the judge: `thesis status` says why",) if left else ()
     return Done(said, late)

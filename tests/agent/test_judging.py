@@ -10,6 +10,8 @@ import pytest
 
 from agent import estimate, pipeline, report
 from agent.collecting import collect
+from agent.daemon import work
+from agent.progress import silent
 from agent.replay import replay
 from agent.standing import Standing
 from agent.workspace import Workspace
@@ -161,13 +163,46 @@ def test_total_outage_leaves_the_score_says_so_and_is_made_good(
     assert rows(workspace, query) == [(asked + 4, asked + 4)]
 
 
+def test_turn_that_is_over_asks_no_more_than_a_few_rounds(
+    watching: Callable[..., Workspace], server: ChatServer
+) -> None:
+    given = (item(f"n{n}", f"Acme {n} opens shop {n * n} in Ohio, {QUOTE}") for n in range(9))
+    workspace = watching(*given, at_once=1)
+    collect(workspace, NOW)
+    pipeline.judge(workspace, NOW, enough=lambda: True)
+    assert rows(workspace, "SELECT state, count(*) FROM item GROUP BY state ORDER BY 1") == [
+        ("grouped", 9 - pipeline.ROUNDS),
+        ("judged", pipeline.ROUNDS),
+    ]
+
+
+def test_job_says_how_many_items_it_judged_and_how_many_have_their_turn_next(
+    watching: Callable[..., Workspace], server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "CHUNK", 1)
+    monkeypatch.setattr(work, "STRETCH", 0.0)
+    workspace = watching(item("a", NEWS), *(item(f"r{n}", f"{RAIN} {n}") for n in range(3)))
+    collect(workspace, NOW)
+    server.always(fails(503))
+    turns = [work.judge(workspace, NOW, silent) for _ in range(4)]
+    assert [one.said.split(";")[0] for one in turns] == ["0 items", *3 * ["1 items"]]
+    assert [one.said.split("; ")[-1] for one in turns[:3]] == [
+        f"{n} have their turn next" for n in (3, 2, 1)
+    ]
+    assert turns[3].complaints == ("1 items wait for the judge: `thesis status` says why",)
+    server.always(quoting)
+    assert work.judge(workspace, NOW, silent).said.startswith("1 items")
+
+
 def test_turn_that_ends_early_leaves_the_rest_to_the_next_which_does_not_begin_anew(
     watching: Callable[..., Workspace], server: ChatServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "CHUNK", 1)
-    workspace = watching(
-        *(item(f"n{n}", f"{what} {n}, and {QUOTE} {said}") for n, (what, said) in enumerate(OTHERS))
+    monkeypatch.setattr(pipeline, "ROUNDS", 1)
+    given = (
+        item(f"n{n}", f"{what} {n}, and {QUOTE} {said}") for n, (what, said) in enumerate(OTHERS)
     )
+    workspace = watching(*given, at_once=1)
     collect(workspace, NOW)
     server.always(fails(503))
 
