@@ -838,8 +838,10 @@ def _instant(workspace: "Workspace") -> datetime:
 
     wall = now()
     with workspace.database.writing() as connection:
-        at = situation.instant(connection, wall)
-        situation.keep_instant(connection, at)
+        at, dropped = situation.begin(connection, workspace.thesis.id, wall)
+    if dropped:
+        said = "the clock was ahead before: the scores it kept then are dropped"
+        print(f"thesis: {said} ({dropped:,})", file=sys.stderr)
     if at - wall > NOTED:
         shows, last = (f"{one:%Y-%m-%d %H:%M} UTC" for one in (wall, at))
         said = f"the clock shows {shows}, the last work was done at {last}"

@@ -147,10 +147,12 @@ def reopen(connection: Connection, start: datetime, end: datetime, judges: Seque
     return connection.execute(query.values(state=ItemState.GROUPED)).rowcount
 
 
-def published_after(connection: Connection, at: datetime, limit: int) -> int:
-    """How many items, up to `limit`, were published after an instant."""
-    query = select(_ITEM.c.number).where(_ITEM.c.published_at > at).limit(limit)
-    return len(list(connection.execute(query)))
+def published_between(connection: Connection, after: datetime, until: datetime) -> tuple[int, int]:
+    """How many items are dated after an instant and by another, and of how many owners."""
+    within = _ITEM.c.published_at > after, _ITEM.c.published_at <= until
+    query = select(func.count(), func.count(_ITEM.c.owner.distinct())).where(*within)
+    count, owners = connection.execute(query).one()
+    return int(count), int(owners)
 
 
 def quarantined(connection: Connection, limit: int) -> list[str]:

@@ -445,7 +445,8 @@ def test_clock_set_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         assert dated >= [("2025-01-28 13:00",)]
 
 
-def test_clock_ahead(home: Home) -> None:
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_clock_ahead(home: Home, by_hand: bool) -> None:
     before = home.score()
     with home.row("The clock is ahead"):
         assert "score" in home.daemon(400 * 24 * HOUR)
@@ -453,6 +454,9 @@ def test_clock_ahead(home: Home) -> None:
         home.now -= 400 * 24 * HOUR
         assert home.troubles() == home.ill() == ["clock"]
         home.put(NEXT)
+        if by_hand:
+            assert "the clock was ahead before" in home.run("run").err
+            assert home.troubles() == home.ill() == []
         assert {"files", "score", "alerts", "upkeep"} <= set(home.daemon(HOUR))
         assert home.is_scored()
         assert home.troubles() == home.ill() == []

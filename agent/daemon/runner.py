@@ -84,10 +84,11 @@ class Runner:
                 now = self._instant(workspace, wall)
                 self.pulse.beat(wall)
                 if not self._is_due(job, workspace, now):
+                    self._waiting.pop(job, None)
                     self._tell(wall)
                     return False
                 with writer_lock(self.folder):
-                    self._work(job, workspace, now)
+                    self._work(job, workspace, wall)
                 self._tell(wall)
                 return True
             except Stopped:
@@ -116,18 +117,17 @@ class Runner:
         at = self._plan[job]
         return at is not None and at <= now
 
-    def _work(self, job: Job, workspace: Workspace, now: datetime) -> None:
+    def _work(self, job: Job, workspace: Workspace, wall: datetime) -> None:
         started = time.monotonic()
         with workspace.database.writing() as connection:
+            now, dropped = situation.begin(connection, workspace.thesis.id, wall)
             stored.begin(connection, job.value, now)
-            dropped = situation.put_right(connection, workspace.thesis.id, now)
         if dropped:
             logs.warn("the clock was ahead before: the scores it kept then are dropped", n=dropped)
         done: Done = WORK[job](workspace, now, self._progress)
         seconds = time.monotonic() - started
         with workspace.database.writing() as connection:
             stored.succeed(connection, job.value, now, self._clean(done.said), seconds)
-            situation.keep_instant(connection, now)
         self._resting.pop(job, None)
         self._failures.pop(job, None)
         self._waiting.pop(job, None)

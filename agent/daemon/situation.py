@@ -17,7 +17,8 @@ from store.models import ItemState
 CLOCK_KEY = "clock"
 """The latest instant of a job or of a pass by hand."""
 FEWEST = 3
-"""Items published later than the clock shows by which it is called behind: one may be misdated."""
+"""Items published later than the clock shows, by two owners, by which it is called behind: one
+may be misdated, and all of one publisher."""
 UNJUDGED = (ItemState.FETCHED, ItemState.EMBEDDED, ItemState.GROUPED)
 
 
@@ -72,13 +73,23 @@ def last_instant(connection: Any) -> datetime | None:
 def instant(connection: Any, wall: datetime) -> datetime:
     """The instant to work at while the clock shows `wall`: see agent.clock.steady.
 
-    A clock is behind when what is stored was published after what it shows.
+    A clock is behind when what is stored was published after what it shows, and before the last
+    instant: a date beyond that is some publisher's mistake.
     """
     last = last_instant(connection)
     if last is None or last - wall <= HELD:
         return steady(wall, last)
-    later = items.published_after(connection, wall + HELD, FEWEST)
-    return steady(wall, last, is_behind=later >= FEWEST)
+    count, owners = items.published_between(connection, wall + HELD, last)
+    return steady(wall, last, is_behind=count >= FEWEST and owners > 1)
+
+
+def begin(connection: Any, thesis: str, wall: datetime) -> tuple[datetime, int]:
+    """The instant of work that begins while the clock shows `wall`, noted as the latest; and how
+    many scores were dropped: see `put_right`."""
+    now = instant(connection, wall)
+    dropped = put_right(connection, thesis, now)
+    settings.keep(connection, CLOCK_KEY, now.isoformat())
+    return now, dropped
 
 
 def put_right(connection: Any, thesis: str, now: datetime) -> int:
@@ -91,11 +102,6 @@ def put_right(connection: Any, thesis: str, now: datetime) -> int:
     if last is None or last - now <= HELD:
         return 0
     return ledger.drop_snapshots(connection, thesis, now + HELD)
-
-
-def keep_instant(connection: Any, now: datetime) -> None:
-    """Remember the instant of a job or of a pass by hand."""
-    settings.keep(connection, CLOCK_KEY, now.isoformat())
 
 
 def _looks(config: Config, states: dict[str, Any], job: Job, now: datetime) -> tuple[datetime, ...]:

@@ -42,6 +42,9 @@ LONG = (
 )
 
 
+THESIS = "nvda_short_case"
+
+
 class Folder:
     """STORY's data under a daemon that does well: `do_ill` by the name of a method."""
 
@@ -62,7 +65,7 @@ class Folder:
             for job in Job:
                 stored.begin(connection, job, NOW - MINUTE)
                 stored.succeed(connection, job, NOW - MINUTE, "up to date", 0.1)
-            situation.keep_instant(connection, NOW - MINUTE)
+            situation.begin(connection, THESIS, NOW - MINUTE)
             for name in SOURCES:
                 sources.keep_state(connection, name, **SEEN)
         self._stack.enter_context(daemon_lock(self.data))
@@ -104,7 +107,7 @@ class Folder:
 
     def run_ahead(self) -> None:
         ahead = NOW + timedelta(hours=3)
-        self.write(lambda connection: situation.keep_instant(connection, ahead))
+        self.write(lambda connection: situation.begin(connection, THESIS, ahead))
 
     def refuse(self) -> None:
         said = "config.toml: unknown key 'schedule.feds'. Did you mean 'feeds'?"

@@ -26,7 +26,7 @@ def ahead(workspaces: Callable[..., Workspace]) -> Workspace:
     opened = workspaces("ahead")
     replay(opened, fetched(*STORY), "story")
     with opened.database.writing() as connection:
-        situation.keep_instant(connection, LAST)
+        situation.begin(connection, opened.thesis.id, LAST)
     return opened
 
 
@@ -65,3 +65,41 @@ def test_where_every_score_is_of_a_day_to_come_there_is_none_until_the_next_one(
 def test_scores_stay_while_the_clock_is_waited_for(ahead: Workspace) -> None:
     assert put_right(ahead, LAST - timedelta(hours=23)) == 0
     assert report.score(ahead, None)["as_of"].startswith("2025-02-03")
+
+
+def begin(workspace: Workspace, wall: datetime) -> tuple[datetime, int]:
+    with workspace.database.writing() as connection:
+        return situation.begin(connection, workspace.thesis.id, wall)
+
+
+def test_work_that_begins_puts_right_what_a_clock_far_ahead_left(ahead: Workspace) -> None:
+    now = datetime(2024, 1, 1, 12, tzinfo=UTC)
+    assert begin(ahead, now) == (LAST, 0), "what the story was published on is believed"
+    with ahead.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE item SET published_at = '2023-12-24 08:00:00.000000'")
+    at, dropped = begin(ahead, now)
+    assert at == now
+    assert dropped > 0
+    assert begin(ahead, now + EVERY) == (now + EVERY, 0)
+
+
+@pytest.mark.parametrize(
+    ("published", "owners", "is_behind"),
+    [
+        ("2024-06-01", ("a", "b"), True),
+        ("2024-06-01", ("a", "a"), False),
+        ("2099-01-01", ("a", "b"), False),
+        ("2024-01-02", ("a", "b"), False),
+    ],
+)
+def test_clock_is_behind_by_what_several_published_between_it_and_the_last_work(
+    ahead: Workspace, published: str, owners: tuple[str, str], is_behind: bool
+) -> None:
+    now = datetime(2024, 1, 1, 12, tzinfo=UTC)
+    query = "UPDATE item SET owner = ?, published_at = ? WHERE number % 2 = ?"
+    with ahead.database.writing() as connection:
+        for n, owner in enumerate(owners):
+            values = (owner, f"{published} 08:00:00.000000", n)
+            connection.exec_driver_sql(query, values)
+    with ahead.database.reading() as connection:
+        assert (situation.instant(connection, now) == LAST) is is_behind
