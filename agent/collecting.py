@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent.clock import credible
 from agent.config import Config, SourceSection
 from agent.errors import SourceError
 from agent.intake import Intake, take
@@ -92,10 +93,10 @@ def collect(
 
 
 def _is_due(state: Any, now: datetime) -> bool:
-    """Whether it may be asked; what was noted at a later hour than this is not to be relied on."""
+    """Whether it may be asked; what was noted under a wrong clock is not to be relied on."""
     if state is None or state.not_before is None or state.not_before <= now:
         return True
-    return bool(state.last_attempt_at and state.last_attempt_at > now)
+    return credible(state.last_attempt_at, now) is None
 
 
 def _looks(

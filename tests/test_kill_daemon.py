@@ -19,13 +19,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent import config as configuration
-from agent import doctor, pipeline
+from agent import doctor
 from agent.daemon.jobs import Job
 from agent.daemon.runner import Runner
 from agent.demo.show import ARCHIVE
 from agent.embed import StaticEmbedder
 from agent.judge.local import LocalJudge
-from agent.workspace import CACHE, writing
+from agent.workspace import CACHE
 from tests.stored import embedded, indexed, select, tables
 
 ROUNDS = int(os.environ.get("THESIS_DAEMON_KILLS", "2"))
@@ -146,8 +146,8 @@ def test_daemon_chat_and_run_killed_at_random_leave_the_ledger_of_an_undisturbed
         assert tables(victim.data)[name] == rows, name
     assert select(victim.data, "SELECT count(*) FROM evidence") > [(0,)]
     for home in (twin, victim):
-        with writing(home.config) as workspace:
-            pipeline.index(workspace)
+        home.turn(ROUNDS + 24)  # the index has its turn once a day
+        home.finish()
         assert select(home.data, "SELECT * FROM index_outbox") == []
         assert indexed(home.data, StaticEmbedder.name) == embedded(home.data)
     findings = doctor.examine(victim.config, victim.now())
