@@ -53,7 +53,7 @@ class Database:
             yield connection.driver_connection  # type: ignore[misc]
 
     def close(self) -> None:
-        """Give the file back."""
+        """Give the file back, and the pages of it that are in memory; it is opened anew if used."""
         self._engine.dispose()
 
 

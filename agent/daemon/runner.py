@@ -4,6 +4,8 @@ The product's one broad `except` is here: a job that fails is tried again later,
 lives.
 """
 
+import ctypes
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -134,6 +136,8 @@ class Runner:
         for complaint in done.complaints:
             logs.warn(complaint, job=job.value)
         logs.info("job done", job=job.value, said=done.said, seconds=round(seconds, 2))
+        if job is Job.UPKEEP:
+            _give_back(workspace.database)
 
     def _fail(self, job: Job, now: datetime, error: Exception) -> None:
         """Note a failure in the log and, where the database takes it, on the job's row."""
@@ -229,3 +233,13 @@ class Runner:
         if self._database is not None:
             self._database.close()
         self._database = self._workspace = None
+
+
+def _give_back(database: Database) -> None:
+    """Memory for a year: the pages that SQLite keeps, as many megabytes as its cache has for each
+    connection, and what the C library (glibc) keeps of all that was freed."""
+    database.close()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
