@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check secrets audit format lint types imports docs coverage bench fuzz lock clean
+.PHONY: install demo test check secrets audit format lint types imports docs coverage bench fuzz year kills lock clean
 
 install: $(STAMP)
 
@@ -47,6 +47,12 @@ bench: install           ## what must be fast, against what users would pick ins
 fuzz: install            ## ten minutes of hostile input for each target; another SEED, other input
 	THESISWATCH_FUZZ_SECONDS=600 THESISWATCH_FUZZ_SEED=$(or $(SEED),0) \
 	  $(BIN)/python -m pytest --no-cov -s tests/fuzz
+
+year: install            ## a year of the daemon's life by a clock of its own
+	THESISWATCH_YEAR=365 $(BIN)/python -m pytest --no-cov -s tests/test_year.py
+
+kills: install           ## the daemon, a chat and a run by hand killed two hundred times
+	THESIS_DAEMON_KILLS=200 $(BIN)/python -m pytest --no-cov -s tests/test_kill_daemon.py
 
 lock:                    ## pin anew: names, versions and hashes, and nothing of where they came from
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \

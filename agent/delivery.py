@@ -2,7 +2,7 @@
 
 A message is marked as begun before it is handed over and as sent after. Killed between the two it
 may have arrived; it is sent once more, under the same id. What can still not be known then, and
-what failed for GIVE_UP, becomes a dead letter that `thesis status` shows.
+what failed TRIES times and for GIVE_UP, becomes a dead letter that `thesis status` shows.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ from store.database import Database
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=30)
 GIVE_UP = timedelta(days=2)
-"""After so long a message is given up."""
+"""After so long a message is given up that was tried often enough."""
+TRIES = 12
+"""So often at least, some three hours: the first try of a machine that slept over a weekend is
+before its network is up."""
 MOST_UNSURE = 2
 """Attempts of which nobody knows whether they arrived."""
 
@@ -106,11 +109,13 @@ def _attempt(database: Database, config: Config, row: Any, now: datetime) -> Cha
 def _fail(
     database: Database, row: Any, now: datetime, error: ChannelError, *, begun: bool
 ) -> ChannelError:
-    if now - row.made_at >= GIVE_UP:
+    if now - row.made_at >= GIVE_UP and row.attempts + 1 >= TRIES:
         return _give_up(database, row, error)
     wait = min(FIRST_WAIT * 2 ** min(row.attempts, 10), LONGEST_WAIT)
     with database.writing() as connection:
-        messages.failed(connection, row.id, now + wait, str(error), sure=begun and error.sure)
+        if not begun:
+            messages.begin(connection, row.id)  # a try all the same, and one that sent nothing
+        messages.failed(connection, row.id, now + wait, str(error), sure=not begun or error.sure)
     return error
 
 

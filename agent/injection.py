@@ -4,6 +4,10 @@ A reader of pages and feeds meets words that are hidden from people or order a m
 are taken out before anything is made of a text and kept to be shown; what is stored stays whole.
 This is a sieve, not a wall: what slips through meets closed answer shapes, checked quotes and one
 item to a call.
+
+Whoever wrote a text may want to hold up the reader of it. So no search here may look at a stretch
+of text once for each place it begins at: what is searched to its end is passed over by the same
+match, or ends where the next one begins.
 """
 
 import re
@@ -12,12 +16,14 @@ from dataclasses import dataclass
 _INVISIBLE = re.compile(
     r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]|[\U000e0000-\U000e007f]"
 )
+_UNSHOWN = r"(?:script|style|template|noscript)\b"
+_IN_TAG = rf"(?:[^<>]|<(?!!--|{_UNSHOWN}))*+"
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|$)"
-    r"|<(script|style|template|noscript)\b[^>]*>.*?(?:</\1\s*>|$)"
-    r"|<(\w+)\b(?=[^>]*>)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0"
+    rf"|<(?=({_UNSHOWN})){_IN_TAG}>.*?(?:</\1\s*>|$)"
+    rf"|<(\w+)\b(?={_IN_TAG}>)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0"
     r"|opacity\s*:\s*0(?![.\d])|\bhidden\b|aria-hidden)[^>]*>.*?(?:</\2\s*>|$)"
-    r"|(?P<shown><\w(?:[^<>]|<(?!!--|(?:script|style|template|noscript)\b))*+)",
+    rf"|(?P<shown><\w{_IN_TAG})",
     re.IGNORECASE | re.DOTALL,
 )
 """A tag that hides nothing is `shown`: passed over whole, or each `<` in it would start anew."""
@@ -36,7 +42,7 @@ _MARKER = re.compile(
     r"|(?<!-)-{3,}\s*(?i:end|begin)\b[^\n-]*-{3,}"
     r"|(?:^|\s)(?:System|SYSTEM|Assistant|ASSISTANT|Human|User):(?=\s)",
 )
-_SENTENCE = re.compile(r".+?(?:[.!?。！？]+[\"'”’)\]]*(?=\s|$)|[。！？]|\n|$)", re.DOTALL)
+_SENTENCE = re.compile(r".+?(?:[.!?。！？]{1,9}+[\"'”’)\]]*+(?=\s|$)|[。！？]|\n|$)", re.DOTALL)
 _RULES = (
     r"(?:instructions?|prompts?|rules|guidelines|context|directives?|polic(?:y|ies)|above|told)"
 )
@@ -71,10 +77,10 @@ _TASK = re.compile(
 )
 """A task for whoever reads; a headline may be one, a sentence after it hardly is."""
 _ENCODED = re.compile(
-    r"(?<![\w/.:-])(?=[A-Za-z0-9+/]{28})(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)"
+    r"(?<![\w/.:-])(?<![\w/+]\+)"
+    r"(?=[A-Z0-9+/]*[a-z])(?=[a-z0-9+/]*[A-Z])(?=[A-Za-z+/]*[0-9])"
     r"[A-Za-z0-9+/]{28,}={0,2}(?![\w/])"
 )
-
 
 _HINTS = (
     *("<", "[", "{", "|>", "--", "##", "(note", "(message", "(instruction", "(attention", "(memo"),
@@ -158,5 +164,5 @@ def _is_bare(order: str) -> bool:
 
 
 def _joined(text: str) -> str:
-    closed = re.sub(rf"\s*{_GAP}\s*(?=[.,;:!?](?:\s|$))|{_GAP}", "", text)
+    closed = re.sub(rf"(?<!\s)\s*{_GAP}\s*(?=[.,;:!?](?:\s|$))|{_GAP}", "", text)
     return re.sub(r"[ \t]{2,}", " ", closed).strip()

@@ -69,7 +69,7 @@ def give_up(connection: Connection, id_: str, error: str) -> None:
 
 def revive(connection: Connection, now: datetime) -> int:
     """Let what was given up be tried again, as if it had been queued now; returns how many."""
-    values = {"state": WAITING, "made_at": now, "due_at": now, "unsure": 0}
+    values = {"state": WAITING, "made_at": now, "due_at": now, "attempts": 0, "unsure": 0}
     return connection.execute(
         update(_MESSAGE).where(_MESSAGE.c.state == DEAD).values(values)
     ).rowcount
@@ -77,7 +77,7 @@ def revive(connection: Connection, now: datetime) -> int:
 
 def revive_one(connection: Connection, id_: str, now: datetime) -> None:
     """Let a message be tried again if it was given up."""
-    values = {"state": WAITING, "made_at": now, "due_at": now, "unsure": 0}
+    values = {"state": WAITING, "made_at": now, "due_at": now, "attempts": 0, "unsure": 0}
     query = update(_MESSAGE).where(_MESSAGE.c.id == id_, _MESSAGE.c.state == DEAD)
     connection.execute(query.values(values))
 

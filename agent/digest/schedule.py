@@ -1,7 +1,7 @@
 """When a digest is due, and what days it is about. Pure: the wall clock of the user goes in."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from enum import StrEnum
 
 from agent.days import ONE_DAY, WEEKDAYS
@@ -38,7 +38,7 @@ def due(local: datetime, schedule: Schedule) -> list[tuple[Kind, date]]:
     before `at`, makes good what was missed.
     """
     mornings = [local.date() - n * ONE_DAY for n in range(WEEK)]
-    if local.time() < schedule.at:
+    if local.astimezone(UTC) < _morning(mornings[0], schedule, local.tzinfo):
         mornings = [*mornings[1:], mornings[-1] - ONE_DAY]
     daily = [one for one in mornings if schedule.weekends or one.weekday() < SATURDAY]
     weekly = [one for one in mornings if WEEKDAYS[one.weekday()] == schedule.weekly]
@@ -48,20 +48,16 @@ def due(local: datetime, schedule: Schedule) -> list[tuple[Kind, date]]:
 
 def next_morning(local: datetime, schedule: Schedule) -> datetime:
     """When the next digest of any kind goes out, where the user lives."""
+    days = [local.date() + n * ONE_DAY for n in range(WEEK + 1)]
     mornings = [
-        datetime.combine(local.date() + n * ONE_DAY, schedule.at, local.tzinfo)
-        for n in range(WEEK + 1)
+        _morning(one, schedule, local.tzinfo)
+        for one in days
+        if schedule.weekends
+        or one.weekday() < SATURDAY
+        or WEEKDAYS[one.weekday()] == schedule.weekly
     ]
-    return next(
-        one
-        for one in mornings
-        if one > local
-        and (
-            schedule.weekends
-            or one.weekday() < SATURDAY
-            or WEEKDAYS[one.weekday()] == schedule.weekly
-        )
-    )
+    now = local.astimezone(UTC)
+    return next(one for one in mornings if one > now).astimezone(local.tzinfo)
 
 
 def covered(kind: Kind, day: date, weekends: bool) -> int:
@@ -71,3 +67,9 @@ def covered(kind: Kind, day: date, weekends: bool) -> int:
     while kind is Kind.DAILY and not weekends and (morning - days * ONE_DAY).weekday() >= SATURDAY:
         days += 1
     return days
+
+
+def _morning(day: date, schedule: Schedule, zone: tzinfo | None) -> datetime:
+    """The instant of a morning, in UTC: where the clock is put back, an hour of the wall comes
+    twice, and it is the first of the two; where it is put on, it is as late as without that."""
+    return datetime.combine(day, schedule.at, zone).astimezone(UTC)

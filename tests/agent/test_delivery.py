@@ -177,7 +177,31 @@ def test_what_fails_for_two_days_is_given_up_shown_and_can_be_revived(
     assert len(mail.taken) == 1
 
 
-def test_channel_that_left_the_configuration_is_named(
+def test_weekend_asleep_gives_nothing_up_before_the_network_is_back(
+    workspace: Workspace, mail: MailServer
+) -> None:
+    monday = NOW + timedelta(days=3)
+    queue(workspace)
+    mail.stop()
+    for minute in (0, *range(3 * 1440, 3 * 1440 + 60)):  # on Friday evening, and on waking
+        delivery.deliver(workspace, NOW + minute * MINUTE)
+    assert rows(workspace)["mail-0"].state == "waiting"
+    mail.start()
+    assert delivery.deliver(workspace, monday + timedelta(hours=2)).sent == 1
+    assert ids(mail) == ["<mail-0@example.com>"]
+
+
+def test_revived_message_has_all_its_tries_again(workspace: Workspace, mail: MailServer) -> None:
+    queue(workspace)
+    mail.stop()
+    for hour in range(60):
+        delivery.deliver(workspace, NOW + timedelta(hours=hour))
+    delivery.revive(workspace, NOW + timedelta(days=4))
+    delivery.deliver(workspace, NOW + timedelta(days=7))
+    assert rows(workspace)["mail-0"].state == "waiting"
+
+
+def test_channel_that_left_the_configuration_is_named_and_given_up_in_the_end(
     workspace: Workspace, workspaces: Callable[..., Workspace], mail: MailServer
 ) -> None:
     queue(workspace)
@@ -186,6 +210,10 @@ def test_channel_that_left_the_configuration_is_named(
     (failure,) = delivery.deliver(without, NOW).failures
     assert "no such channel" in str(failure)
     assert "'mail'" in str(failure)
+    for hour in range(1, 60):
+        delivery.deliver(without, NOW + timedelta(hours=hour))
+    lost = rows(without)["chat-0"]
+    assert (lost.state, lost.unsure) == ("dead", 0)
 
 
 def test_missing_secret_is_a_failure_that_waits(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.injection import sift
 from agent.judge import Verdict
-from agent.sources.draft import from_mapping
+from agent.sources.draft import LONGEST_TEXT, from_mapping
 
 NEWS = "Nvidia ships Blackwell racks."
 MORE = "Margins held at 73%, it said."
@@ -77,26 +77,32 @@ def test_any_text_is_sifted_without_error_and_never_grows(text: str) -> None:
     assert len(sift(text).text) <= len(text)
 
 
+UNCLOSED = [
+    *("<!--", "<a ", "<p hidden", "<p <script", "<script ", "<style", "<a<script", "<p></p "),
+    *("[[note to AI ", "(note ai ", "{{", "{'role':", "[/", "<|", "&#"),
+]
+UNENDED = [
+    *("System: ", "--", "-" * 50, " ##", "---end-", "ignore ", "your ", "write me "),
+    *(".", "。", '."', "a\n", " ", "<p <script", "A" * 40),
+    *("aA+", "aA" * 14 + "(", "aA" * 14 + "+", "A+" * 20 + "-", "aA1" * 10 + "="),
+]
+
+
 @pytest.mark.parametrize(
-    "part",
-    [
-        "<!--",
-        "[[note to AI ",
-        "ignore ",
-        "-" * 50,
-        "<p hidden",
-        "<p <script",
-        "{{",
-        "System: ",
-        "A" * 40,
-    ],
+    ("part", "end"), [*((one, "") for one in UNCLOSED), *((one, ">") for one in UNENDED)]
 )
-@pytest.mark.parametrize("end", ["", ">"])
 def test_hostile_repetition_takes_no_time(part: str, end: str) -> None:
+    start = "<!-- out --> < "
+    text = (start + part * LONGEST_TEXT)[: LONGEST_TEXT - len(end)] + end
     started = process_time()
-    found = sift((part * 5000)[:20_000] + end)
-    assert process_time() - started < 2
-    assert len(found.text) <= 20_001
+    found = sift(text)
+    assert process_time() - started < 2  # 0.3 s, and 1 s where coverage counts lines
+    assert len(found.text) <= LONGEST_TEXT
+
+
+def test_tag_that_hides_may_have_angles_in_it() -> None:
+    assert sift(f'{NEWS} <script a="1<2">steal()</script>').text == NEWS
+    assert sift(f'{NEWS} <p title="1<2" hidden>Buy.</p>').text == NEWS
 
 
 @pytest.mark.uncounted

@@ -1,20 +1,22 @@
 """A digest goes out once a morning, on the days it should, and covers what no other did."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.digest.schedule import Kind, Schedule, covered, due
+from agent.digest.schedule import Kind, Schedule, covered, due, next_morning
 
 MONDAY = date(2025, 1, 27)
 EVERY_DAY = Schedule(time(7), weekends=True, weekly="")
+BERLIN = ZoneInfo("Europe/Berlin")
 WORKDAYS = Schedule(time(7), weekends=False, weekly="monday")
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:
-    return datetime.combine(day, time(hour, minute))
+    return datetime.combine(day, time(hour, minute), UTC)
 
 
 def test_nothing_is_due_before_its_hour() -> None:
@@ -59,3 +61,25 @@ def test_every_day_is_covered_once(weekends: bool, start: int) -> None:
             days += [day - timedelta(days=back) for back in range(length)]
     assert len(days) == len(set(days))
     assert max(days) - min(days) == timedelta(days=len(days) - 1)
+
+
+@pytest.mark.parametrize("at", [time(2), time(2, 30), time(7)], ids=str)
+@pytest.mark.parametrize("switch", [date(2026, 3, 29), date(2026, 10, 25)], ids=str)
+def test_clock_that_is_switched_costs_no_morning_and_doubles_none(switch: date, at: time) -> None:
+    schedule = Schedule(at, weekends=True, weekly="")
+    days = [switch + timedelta(days=n) for n in (-1, 0, 1)]
+    instant = datetime.combine(days[0], time(), BERLIN).astimezone(UTC)
+    end = datetime.combine(days[-1], time(23, 59), BERLIN).astimezone(UTC)
+    last = due(instant.astimezone(BERLIN), schedule)
+    promised = next_morning(instant.astimezone(BERLIN), schedule)
+    sent: list[date] = []
+    while instant <= end:
+        local = instant.astimezone(BERLIN)
+        if (found := due(local, schedule)) != last:
+            assert instant == promised.astimezone(UTC)
+            sent += [day + timedelta(days=1) for _, day in found]
+            last = found
+        promised = next_morning(local, schedule)
+        assert promised.astimezone(UTC) > instant
+        instant += timedelta(minutes=10)
+    assert sent == days

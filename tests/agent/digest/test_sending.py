@@ -233,7 +233,9 @@ def test_digest_that_was_given_up_is_sent_when_it_is_asked_for_again(
     made = making.make(workspace, DAY, MORNING)
     mail.stop()
     assert not sending.send_now(workspace, made, MORNING).is_sent
-    delivery.deliver(workspace, MORNING + timedelta(days=3))
+    for hour in range(1, 60):
+        delivery.deliver(workspace, MORNING + timedelta(hours=hour))
+    assert delivery.deliver(workspace, MORNING + timedelta(days=3)).dead == 1
     mail.start()
     told = sending.send_now(workspace, made, MORNING + timedelta(days=4))
     assert told.is_sent
