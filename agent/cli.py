@@ -4,6 +4,7 @@ Nothing slow is imported before a command needs it.
 """
 
 import codecs
+import errno
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -78,6 +79,8 @@ class JudgeKind(StrEnum):
     LLM = "llm"
 
 
+UNPRINTABLE = (errno.ENOSPC, errno.EIO, errno.EBADF)
+"""What a full disk or a terminal that is gone says to whoever prints."""
 INTERRUPTED = 130
 """How Typer leaves after Ctrl-C."""
 
@@ -86,10 +89,20 @@ def main() -> None:
     """Entry point: an error of ours is one line on standard error and exit code 1."""
     from agent.errors import ThesiswatchError
 
+    terminal.open_missing()
     _speak_utf8()
     terminal.guard()
     try:
-        app(prog_name="thesis")
+        try:
+            app(prog_name="thesis")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNPRINTABLE:
+            raise
+        print(f"thesis: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        terminal.forget_output()
+        sys.exit(1)
     except ThesiswatchError as error:
         print(terminal.one_line(f"thesis: {error}"), file=sys.stderr)
         sys.exit(1)

@@ -7,8 +7,10 @@ a library's warning, a usage error and the trace of a bug pass it as well. Only 
 pages of agent.console, the chat's prompt) writes `behind` it, and keeps to the same by itself.
 """
 
+import os
 import re
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 _BREAK = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
@@ -33,6 +35,18 @@ def harmless(text: str) -> str:
 def one_line(text: str) -> str:
     """Text without what steers, on one line: it cannot pass for a second message."""
     return harmless(_BREAK.sub(" ", text))
+
+
+def open_missing() -> None:
+    """Let a stream that was closed before we began lead nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
+
+
+def forget_output() -> None:
+    """Let go of what standard output does not take: Python would complain once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), behind(sys.stdout).fileno())
 
 
 def guard() -> None:

@@ -63,6 +63,7 @@ def open_database(folder: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     A statement waits `busy_seconds` for another program's lock before StoreBusy.
     """
     with translated(folder):
+        _refuse_emptied(folder)
         private.make_folder(folder)
         private.tighten(folder)
         engine = engine_at(folder / FILE_NAME, busy_seconds)
@@ -80,6 +81,7 @@ def open_to_read(folder: Path) -> Database:
     Raises StoreBusy when that is called for and another process is writing.
     """
     with translated(folder):
+        _refuse_emptied(folder)
         engine = engine_at(folder / FILE_NAME, BUSY_SECONDS)
         try:
             behind = migrations.current_revision(engine) != migrations.HEAD
@@ -87,6 +89,16 @@ def open_to_read(folder: Path) -> Database:
             engine.dispose()
     with writer_lock(folder) if behind else nullcontext():
         return open_database(folder)
+
+
+def _refuse_emptied(folder: Path) -> None:
+    """A file that lost all that it held, as by a power cut, is not taken for that of a new folder."""
+    files = folder / FILE_NAME, folder / f"{FILE_NAME}-wal"
+    if files[0].is_file() and not any(one.stat().st_size for one in files if one.exists()):
+        from store import vectors
+
+        if vectors.exists(folder):
+            raise damaged(folder, "its file is empty, and there is an index of what it held")
 
 
 def engine_at(path: Path, busy_seconds: float) -> Engine:

@@ -126,7 +126,7 @@ def empty(folder: Path) -> None:
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(folder / LOCK_NAME, timeout=PATIENCE):
+        with FileLock(folder / LOCK_NAME, timeout=PATIENCE, mode=0o600):
             IndexWriter(folder, "").clear()
     except Timeout as error:
         raise StoreError(f"the index in {folder} is being written", "Run again") from error

@@ -491,3 +491,22 @@ def test_the_module_is_the_command(
     done = module("show", "nope")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == read("show", "nope").err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is full")
+@pytest.mark.parametrize("closed", [False, True])
+def test_output_that_nobody_takes_is_no_traceback(closed: bool) -> None:
+    program = "from agent.cli import main; main()"
+    given = [sys.executable, "-c", program, "status", "--help"]
+    shell = 'exec "$@" >&-' if closed else 'exec "$@" > /dev/full'
+    ran = subprocess.run(
+        ["/bin/sh", "-c", shell, "sh", *given], capture_output=True, text=True, check=False
+    )
+    said = "" if closed else "thesis: standard output cannot be written: No space left on device\n"
+    assert (ran.returncode, ran.stderr) == (0 if closed else 1, said)
+
+
+def test_change_since_a_day_to_come_is_refused(read: Callable[..., Ran]) -> None:
+    ran = read("explain", "--since", "2200-01-01")
+    assert ran.code == 1
+    assert "2200-01-01T00:00:00Z is after the score that is explained" in ran.err

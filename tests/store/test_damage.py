@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import StoreError
 from store import damage, items
-from store.database import FILE_NAME, Database, open_database
+from store.database import FILE_NAME, Database, open_database, open_to_read
 from tests.damage import flip, flip_page
 from tests.store.rows import row
 
@@ -73,3 +73,18 @@ def test_an_index_that_tells_another_story_is_found_by_the_whole_look_alone(
     damage.look(database)
     with pytest.raises(StoreError, match="ix_item_state"):
         damage.look(database, whole=True)
+
+
+def test_a_file_that_lost_all_it_held_is_not_that_of_a_new_folder(
+    database: Database, tmp_path: Path
+) -> None:
+    database.close()
+    (tmp_path / FILE_NAME).write_bytes(b"")
+    open_database(tmp_path).close()  # nothing says that there was more: one died as it began
+    (tmp_path / FILE_NAME).write_bytes(b"")
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "chroma.sqlite3").touch()
+    for again in (open_database, open_to_read):
+        with pytest.raises(StoreError, match="is empty, and there is an index") as found:
+            again(tmp_path)
+        assert "backup" in found.value.way_out
