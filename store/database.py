@@ -92,7 +92,7 @@ def open_to_read(folder: Path) -> Database:
 
 
 def _refuse_emptied(folder: Path) -> None:
-    """A file that lost all that it held, as by a power cut, is not taken for that of a new folder."""
+    """A file that lost all it held, as by a power cut, is not taken for that of a new folder."""
     files = folder / FILE_NAME, folder / f"{FILE_NAME}-wal"
     if files[0].is_file() and not any(one.stat().st_size for one in files if one.exists()):
         from store import vectors
