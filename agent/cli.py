@@ -421,10 +421,11 @@ def explain(
     from agent import report, screen
     from agent.workspace import reading
 
+    begin, end = start_of(since), end_of(as_of)
+    if begin and begin > (end or now()):
+        raise typer.BadParameter(f"{since} is after the score that is explained")
     with reading(config) as workspace:
-        answer = report.explain(
-            workspace, since=start_of(since), as_of=end_of(as_of), category=category, item_id=item
-        )
+        answer = report.explain(workspace, since=begin, as_of=end, category=category, item_id=item)
     _print_json(answer) if as_json else screen.evidence(answer, limit)
 
 

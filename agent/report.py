@@ -72,11 +72,6 @@ def explain(
     thesis = workspace.thesis
     _known_category(thesis, category)
     now = standing_at(workspace, as_of)
-    if since is not None and since > now.as_of:
-        raise ThesiswatchError(
-            f"{iso(since)} is after the score that is explained, of {iso(now.as_of)}",
-            "Give an earlier --since",
-        )
     rows = contributions(workspace, now)
     answer: Answer = {"as_of": iso(now.as_of), "score": now.score.score}
     answer["prior_log_odds"] = _log_odds(now.thesis.prior)
