@@ -58,8 +58,7 @@ def read_figures(workspace: Workspace, now: datetime, progress: Progress) -> Don
         progress(stage, count)
 
     failures = figures.update(workspace, now, counting)
-    read = looked_at - len(failures)
-    return Done(f"read {read:,} of {looked_at:,} companies that were due", _lines(failures))
+    return Done(f"{looked_at - len(failures):,} companies read", _lines(failures))
 
 
 def judge(workspace: Workspace, now: datetime, progress: Progress) -> Done:
